@@ -1,0 +1,2 @@
+//! The `restora` command.
+fn main() {}

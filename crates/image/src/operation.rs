@@ -1,0 +1,55 @@
+use crate::{Context, OpError, Sample};
+
+/// One step of the belt: changes a sample.
+pub trait Operation: Send + Sync {
+    /// Name, family, paper and parameters.
+    fn info(&self) -> &'static OpInfo;
+
+    /// Checks the options.
+    ///
+    /// # Errors
+    /// [`OpError::Param`] naming the first option out of range.
+    fn validate(&self) -> Result<(), OpError>;
+
+    /// How far an output pixel looks, in pixels; `None` if it depends on the whole image.
+    /// An image is processed in tiles with a margin of this many pixels.
+    fn reach(&self) -> Option<u32>;
+
+    /// Changes the sample.
+    ///
+    /// # Errors
+    /// If the options are out of range, the image does not fit, or the caller cancelled.
+    fn apply(&self, sample: &mut Sample, cx: &Context) -> Result<(), OpError>;
+}
+
+/// The single definition of an operation's face: command-line help, docs and forms are made from it.
+#[derive(Debug, PartialEq)]
+pub struct OpInfo {
+    /// Name on the command line and in JSON (`kebab-case`).
+    pub id: &'static str,
+    /// Title as the literature has it.
+    pub title: &'static str,
+    /// `filter`, `denoise`, `degrade` ...
+    pub family: &'static str,
+    /// Authors, title, venue, year, DOI or arXiv id.
+    pub paper: &'static str,
+    /// The options, in order.
+    pub params: &'static [ParamInfo],
+}
+
+/// One option of an operation.
+#[derive(Debug, PartialEq)]
+pub struct ParamInfo {
+    /// Rust field = JSON key = command-line key.
+    pub name: &'static str,
+    /// The paper's letter, or empty.
+    pub symbol: &'static str,
+    /// Unit, for instance `pixels` or `nominal range`, or empty.
+    pub unit: &'static str,
+    /// Range in words, for instance `0..=100`.
+    pub range: &'static str,
+    /// Default, as JSON.
+    pub default: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+}

@@ -1,0 +1,64 @@
+use crate::{Image, Mask, NoiseModel};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What travels down the belt.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// The picture, changed step by step.
+    pub image: Image,
+    /// Missing pixels, if any are known.
+    pub mask: Option<Mask>,
+    /// The clean truth, where there is one.
+    pub reference: Option<Image>,
+    /// What is known of the noise.
+    pub noise: Option<NoiseModel>,
+    /// Where the picture came from.
+    pub meta: Meta,
+}
+
+impl Sample {
+    /// A sample with nothing but an image.
+    pub fn new(image: Image) -> Self {
+        Self { image, mask: None, reference: None, noise: None, meta: Meta::default() }
+    }
+}
+
+/// Sample format of the file the image came from, and goes back to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Depth {
+    /// 8-bit integers, 0..=255.
+    #[default]
+    U8,
+    /// 16-bit integers, 0..=65535.
+    U16,
+    /// 32-bit floats in nominal range; never clipped nor rounded.
+    F32,
+}
+
+impl Depth {
+    /// Bits per sample.
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::U8 => 8,
+            Self::U16 => 16,
+            Self::F32 => 32,
+        }
+    }
+}
+
+/// Where an image came from and what its file said beside the pixels.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Meta {
+    /// Name of the item, unique in a run: the relative path for files.
+    pub id: String,
+    /// The file, if there is one.
+    pub path: Option<PathBuf>,
+    /// Sample format in the file.
+    pub depth: Depth,
+    /// ICC profile, as in the file.
+    pub icc: Option<Vec<u8>>,
+    /// EXIF block, starting at its TIFF header; its orientation is 1 once applied.
+    pub exif: Option<Vec<u8>>,
+}

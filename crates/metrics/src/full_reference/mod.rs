@@ -1,0 +1,1 @@
+//! Measures of a distorted image against its reference.

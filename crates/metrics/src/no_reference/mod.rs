@@ -1,0 +1,1 @@
+//! Measures of one image alone.

@@ -1,0 +1,1 @@
+//! Seeded, reproducible damage for tests and training.

@@ -1,0 +1,8 @@
+//! Image in, image out.
+//!
+//! One algorithm is one file named as the literature names it. Nothing here reads a file, measures
+//! an image or knows of another room.
+
+pub mod degrade;
+pub mod denoise;
+pub mod filter;
