@@ -4,6 +4,10 @@
 //! `shared` beside the repository; tests that need them are `#[ignore = "needs the shared sets"]`
 //! and run by `.ci/run`.
 
+mod contract;
+
+pub use contract::{assert_contract, assert_info_matches};
+
 use restora_image::{ColorSpace, Image, Layout, Pixels, Raster, Size};
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,85 @@
+//! What every operation promises, as assertions any algorithm's tests can call.
+
+use restora_image::{Cancel, Context, Image, OpError, OpInfo, Operation, Rect, Sample, Size};
+use serde::Serialize;
+
+/// The names and defaults of `info.params` are exactly serde's fields of `default`, so that help
+/// texts, forms and docs made from `info` can never drift from the code.
+///
+/// # Panics
+/// If they differ.
+pub fn assert_info_matches(info: &OpInfo, default: &impl Serialize) {
+    let text = serde_json::to_string(default).expect("options serialize");
+    let fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&text).expect("options are a JSON object");
+    let mut listed: Vec<_> = info.params.iter().map(|p| p.name).collect();
+    listed.sort_unstable();
+    let mut known: Vec<_> = fields.keys().map(String::as_str).collect();
+    known.sort_unstable();
+    assert_eq!(listed, known, "params of `{}` against its fields", info.id);
+    for param in info.params {
+        let default: serde_json::Value = serde_json::from_str(param.default)
+            .unwrap_or_else(|e| panic!("default of `{}` is not JSON: {e}", param.name));
+        assert_eq!(default, fields[param.name], "default of `{}`", param.name);
+        assert!(!param.doc.is_empty() && !param.range.is_empty(), "docs of `{}`", param.name);
+    }
+    assert!(!info.id.is_empty() && !info.title.is_empty() && !info.paper.is_empty());
+}
+
+fn applied(op: &dyn Operation, image: &Image, cx: &Context) -> Result<Image, OpError> {
+    let mut sample = Sample::new(image.clone());
+    op.apply(&mut sample, cx).map(|()| sample.image)
+}
+
+/// An operation that keeps the size of its image: runs it on `image` and on small windows of it.
+///
+/// - the same bytes for 1 and 3 threads, and on a second run;
+/// - no panic and finite values for 1x1, 1xN, Nx1, 2x3 and empty images, alpha untouched;
+/// - cancelled -> [`OpError::Cancelled`];
+/// - where the reach is finite, tiles with that margin give the same bytes as the whole.
+///
+/// Use an image larger than the reach in both directions, or the last check proves nothing.
+///
+/// # Panics
+/// If a promise is broken.
+pub fn assert_contract(op: &dyn Operation, image: &Image) {
+    let id = op.info().id;
+    let whole = applied(op, image, &Context::default()).unwrap_or_else(|e| panic!("{id}: {e}"));
+    assert!(whole.data().iter().all(|v| v.is_finite()), "{id}: not finite");
+    for threads in [1, 3] {
+        let again = applied(op, image, &Context::with_threads(threads)).expect("threads");
+        assert!(again == whole, "{id}: {threads} threads gave other bytes");
+    }
+    let (w, h) = (image.size().width, image.size().height);
+    for (width, height) in [(1, 1), (1, 7), (9, 1), (2, 3), (0, 0), (0, 4), (5, 0)] {
+        let mut small = image.crop(Rect { x: w / 2, y: h / 2, width, height });
+        small.alpha = Some(restora_image::Plane::zeros(small.size()));
+        let out =
+            applied(op, &small, &Context::default()).unwrap_or_else(|e| panic!("{id}: {e}"));
+        assert_eq!((out.size(), out.space()), (small.size(), small.space()), "{id}");
+        assert_eq!(out.alpha, small.alpha, "{id}");
+        assert!(out.data().iter().all(|v| v.is_finite()), "{id}: {width}x{height} not finite");
+    }
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let cx = Context { cancel: Some(&cancel), ..Context::default() };
+    assert_eq!(applied(op, image, &cx), Err(OpError::Cancelled), "{id}");
+    if let Some(reach) = op.reach() {
+        assert_tiled_is_whole(op, image, &whole, reach);
+    }
+}
+
+fn assert_tiled_is_whole(op: &dyn Operation, image: &Image, whole: &Image, reach: u32) {
+    let Size { width, height } = image.size();
+    let (tw, th) = (width.div_ceil(2), height.div_ceil(3));
+    for y in (0..height).step_by(th as usize) {
+        for x in (0..width).step_by(tw as usize) {
+            let tile = Rect { x, y, width: tw.min(width - x), height: th.min(height - y) };
+            let outer = tile.grown(reach, image.size());
+            let out = applied(op, &image.crop(outer), &Context::default()).expect("tile");
+            let inner = Rect { x: x - outer.x, y: y - outer.y, ..tile };
+            let same = out.crop(inner) == whole.crop(tile);
+            assert!(same, "{}: tile {tile:?} differs, reach {reach}", op.info().id);
+        }
+    }
+}
