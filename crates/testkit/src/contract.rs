@@ -54,8 +54,7 @@ pub fn assert_contract(op: &dyn Operation, image: &Image) {
     for (width, height) in [(1, 1), (1, 7), (9, 1), (2, 3), (0, 0), (0, 4), (5, 0)] {
         let mut small = image.crop(Rect { x: w / 2, y: h / 2, width, height });
         small.alpha = Some(restora_image::Plane::zeros(small.size()));
-        let out =
-            applied(op, &small, &Context::default()).unwrap_or_else(|e| panic!("{id}: {e}"));
+        let out = applied(op, &small, &Context::default()).unwrap_or_else(|e| panic!("{id}: {e}"));
         assert_eq!((out.size(), out.space()), (small.size(), small.space()), "{id}");
         assert_eq!(out.alpha, small.alpha, "{id}");
         assert!(out.data().iter().all(|v| v.is_finite()), "{id}: {width}x{height} not finite");
