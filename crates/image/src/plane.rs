@@ -97,9 +97,10 @@ impl<'a> PlaneRef<'a> {
     /// If the window does not lie inside.
     pub fn crop(self, r: Rect) -> Self {
         assert!(r.x + r.width <= self.size.width && r.y + r.height <= self.size.height);
-        let start = r.y as usize * self.stride + r.x as usize;
-        let data = if r.size().is_empty() { &[][..] } else { &self.data[start..] };
-        Self::new(data, r.size(), self.stride)
+        if r.size().is_empty() {
+            return Self::new(&[], r.size(), 0);
+        }
+        Self::new(&self.data[r.y as usize * self.stride + r.x as usize..], r.size(), self.stride)
     }
 
     /// A dense copy.
