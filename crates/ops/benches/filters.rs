@@ -10,7 +10,8 @@ fn main() {
 
 /// A picture of 8-bit values.
 fn picture() -> Image {
-    let mut image = restora_testkit::noisy(&restora_testkit::synthetic(Size::new(768, 512)), 0.05, 1);
+    let mut image =
+        restora_testkit::noisy(&restora_testkit::synthetic(Size::new(768, 512)), 0.05, 1);
     for v in image.data_mut() {
         *v = (*v * 255.0).round().clamp(0.0, 255.0) / 255.0;
     }

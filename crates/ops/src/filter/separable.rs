@@ -43,7 +43,10 @@ pub fn convolve_symmetric(
             .take(band.len() / w + 2 * r)
             .map(|y| border.index(y, h).map_or(&outside[..], |y| plane.row(y)))
             .collect();
-        simd(|| convolve_band(&rows, taps, border, band, w));
+        simd(
+            #[inline(always)]
+            || convolve_band(&rows, taps, border, band, w),
+        );
         Ok(())
     })
 }
@@ -169,8 +172,7 @@ mod tests {
                 ] {
                     let plane = plane.plane(0);
                     let mut out = vec![0.0; plane.size().len()];
-                    convolve_symmetric(plane, taps, border, &mut out, &Context::default())
-                        .unwrap();
+                    convolve_symmetric(plane, taps, border, &mut out, &Context::default()).unwrap();
                     for (got, want) in out.iter().zip(oracle(&plane.to_plane(), taps, border)) {
                         assert!((f64::from(*got) - want).abs() < 1e-6, "{w}x{h} {border:?}");
                     }
