@@ -1,4 +1,11 @@
 //! Images in, numbers out.
+//!
+//! A measure takes images and returns numbers; it changes no image and opens no file. Every
+//! convention that published figures disagree about (range, window, border, gray conversion) is a
+//! named option.
 
+mod error;
 pub mod full_reference;
 pub mod no_reference;
+
+pub use error::MetricError;
