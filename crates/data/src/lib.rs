@@ -1,1 +1,42 @@
-//! To come.
+//! Bytes on disk: which files are there, what is in them, and how it gets back.
+//!
+//! ```text
+//!  Input -> walk -> Entry -> read -> bytes -> decode -> Raster + FileMeta
+//!                                                         |
+//!  path <- AtomicFile <- encode_to <-----------------------'
+//! ```
+//!
+//! Invariants:
+//! - the header is read and checked against [`Limits`] before anything of the picture's size is
+//!   allocated;
+//! - a file is decoded whole or not at all: a truncated or damaged one is [`DataError::Corrupt`],
+//!   never a picture with a gray rest. JPEG needs a check of its own for that, see [`jpeg`];
+//! - decoders write into the one `Vec` of the [`restora_image::Raster`], encoders stream rows out
+//!   of it; there is no second copy of a large picture;
+//! - nothing here changes the content of a picture, except that EXIF orientation is applied;
+//! - no input makes a public function panic. Decoders of other crates run inside the one
+//!   `catch_unwind` of [`decode`].
+
+mod atomic;
+mod bytes;
+mod decode;
+mod encode;
+mod error;
+mod exif;
+mod format;
+mod glob;
+pub mod jpeg;
+mod limits;
+mod meta;
+mod orient;
+mod png;
+mod walk;
+
+pub use atomic::{AtomicFile, TEMPORARY_SUFFIX, remove_stale_temporaries, write_atomically};
+pub use decode::{Decoded, decode, read_header};
+pub use encode::{EncodeOptions, PngCompression, Sink, encode, encode_to, fit, write_file};
+pub use error::{DataError, ItemError};
+pub use format::{Format, sniff};
+pub use limits::{Header, Limits};
+pub use meta::{Density, DensityUnit, FileMeta, JpegDetail, PngDetail};
+pub use walk::{Entry, Input, Source, Walk, walk};
