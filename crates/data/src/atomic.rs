@@ -147,9 +147,11 @@ impl AtomicFile {
             Err(e) if e.kind() == ErrorKind::AlreadyExists => Err(exists()),
             // No hard links on this file system: reserve the name, then replace the reservation.
             Err(_) => {
-                OpenOptions::new().write(true).create_new(true).open(&self.path).map_err(|e| {
-                    if e.kind() == ErrorKind::AlreadyExists { exists() } else { e }
-                })?;
+                OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .open(&self.path)
+                    .map_err(|e| if e.kind() == ErrorKind::AlreadyExists { exists() } else { e })?;
                 std::fs::rename(&self.temporary, &self.path)
             }
         }
@@ -231,8 +233,7 @@ pub fn remove_stale_temporaries(folder: &Path) -> Result<usize, DataError> {
 
 /// Is this the name of an unfinished file?
 pub(crate) fn is_temporary(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|n| n.as_encoded_bytes().ends_with(TEMPORARY_SUFFIX.as_bytes()))
+    path.file_name().is_some_and(|n| n.as_encoded_bytes().ends_with(TEMPORARY_SUFFIX.as_bytes()))
 }
 
 #[cfg(test)]

@@ -147,9 +147,9 @@ pub fn fit(raster: Raster, format: Format) -> (Raster, Vec<String>) {
         raster.pixels = rounded(raster.pixels, depth);
     }
     if !format.supports(raster.layout, depth) {
-        let wider = [Layout::Rgb, Layout::Rgba].into_iter().find(|l| {
-            l.has_alpha() == raster.layout.has_alpha() && format.supports(*l, depth)
-        });
+        let wider = [Layout::Rgb, Layout::Rgba]
+            .into_iter()
+            .find(|l| l.has_alpha() == raster.layout.has_alpha() && format.supports(*l, depth));
         if let Some(wider) = wider {
             raster = widened(raster, wider);
         } else {
@@ -210,7 +210,8 @@ fn widened(raster: Raster, layout: Layout) -> Raster {
 
 fn flattened(raster: Raster) -> Raster {
     let layout = if raster.layout == Layout::Rgba { Layout::Rgb } else { Layout::Gray };
-    let over = |color: u64, alpha: u64, max: u64| (color * alpha + max * (max - alpha) + max / 2) / max;
+    let over =
+        |color: u64, alpha: u64, max: u64| (color * alpha + max * (max - alpha) + max / 2) / max;
     per_pixel(
         raster,
         layout,
@@ -221,9 +222,7 @@ fn flattened(raster: Raster) -> Raster {
         },
         |pixel, out| {
             if let [colors @ .., alpha] = pixel {
-                out.extend(
-                    colors.iter().map(|c| over((*c).into(), (*alpha).into(), 65535) as u16),
-                );
+                out.extend(colors.iter().map(|c| over((*c).into(), (*alpha).into(), 65535) as u16));
             }
         },
         |pixel, out| {

@@ -26,16 +26,8 @@ pub enum Format {
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 8] = [
-        Self::Jpeg,
-        Self::Png,
-        Self::WebP,
-        Self::Tiff,
-        Self::Bmp,
-        Self::Pnm,
-        Self::Qoi,
-        Self::Gif,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Jpeg, Self::Png, Self::WebP, Self::Tiff, Self::Bmp, Self::Pnm, Self::Qoi, Self::Gif];
 
     /// The name people use.
     pub const fn name(self) -> &'static str {
@@ -120,9 +112,25 @@ pub fn sniff(bytes: &[u8]) -> Option<Format> {
         [b'q', b'o', b'i', b'f', ..] => Some(Format::Qoi),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
         // The size of the info header keeps a text that starts with "BM" out.
-        [b'B', b'M', _, _, _, _, _, _, _, _, _, _, _, _, 12 | 16 | 40 | 52 | 56 | 64 | 108 | 124, 0, ..] => {
-            Some(Format::Bmp)
-        }
+        [
+            b'B',
+            b'M',
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            12 | 16 | 40 | 52 | 56 | 64 | 108 | 124,
+            0,
+            ..,
+        ] => Some(Format::Bmp),
         [b'P', b'1'..=b'7', next, ..] if next.is_ascii_whitespace() || *next == b'#' => {
             Some(Format::Pnm)
         }

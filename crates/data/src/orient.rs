@@ -89,8 +89,7 @@ mod tests {
             let stored_size = Size::new(w, h);
             let v: Vec<u16> = (0..stored_size.len() as u16 * 3).collect();
             for orientation in 1..=8 {
-                let raster =
-                    Raster::new(stored_size, Layout::Rgb, Pixels::U16(v.clone())).unwrap();
+                let raster = Raster::new(stored_size, Layout::Rgb, Pixels::U16(v.clone())).unwrap();
                 let out = upright(raster, orientation);
                 let (ow, oh) = (out.size.width, out.size.height);
                 assert_eq!((ow, oh), if orientation >= 5 { (h, w) } else { (w, h) });

@@ -22,7 +22,8 @@ fn decoding(error: DecodingError) -> DataError {
 
 /// Reads IHDR, and looks for a tRNS chunk, which adds opacity, before the pixels.
 pub(crate) fn header(bytes: &[u8]) -> Result<Header, DataError> {
-    let word = |at: usize| bytes.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
+    let word =
+        |at: usize| bytes.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
     let (Some(width), Some(height)) = (word(16), word(20)) else {
         return Err(corrupt("it ends in its header"));
     };
@@ -169,8 +170,7 @@ pub(crate) fn encode(
         Layout::Rgb => ColorType::Rgb,
         Layout::Rgba => ColorType::Rgba,
     };
-    info.bit_depth =
-        if raster.depth() == Depth::U16 { BitDepth::Sixteen } else { BitDepth::Eight };
+    info.bit_depth = if raster.depth() == Depth::U16 { BitDepth::Sixteen } else { BitDepth::Eight };
     info.icc_profile = meta.icc.as_deref().map(Into::into);
     info.exif_metadata = meta.exif.as_deref().map(Into::into);
     info.pixel_dims = meta.density.map(|density| {

@@ -236,7 +236,8 @@ impl Walk {
     ) {
         let identity = identity(&path, meta);
         if self.folders.iter().any(|folder| folder.identity == identity) {
-            let loops = Error::new(ErrorKind::InvalidInput, "a symbolic link that leads in a circle");
+            let loops =
+                Error::new(ErrorKind::InvalidInput, "a symbolic link that leads in a circle");
             return self.fail(&path, &relative, loops);
         }
         // Looked up anew each time: the output folder may have come into being meanwhile.
@@ -344,7 +345,8 @@ fn path_from(line: Vec<u8>) -> PathBuf {
 /// Looks into a file whose name promises nothing. What cannot be read is not taken for an image.
 fn looks_like_image(path: &Path) -> bool {
     let mut head = Vec::with_capacity(16);
-    File::open(path).is_ok_and(|f| f.take(16).read_to_end(&mut head).is_ok()) && sniff(&head).is_some()
+    File::open(path).is_ok_and(|f| f.take(16).read_to_end(&mut head).is_ok())
+        && sniff(&head).is_some()
 }
 
 impl Iterator for Walk {

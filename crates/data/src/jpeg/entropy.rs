@@ -45,7 +45,9 @@ pub(crate) fn check(bytes: &[u8]) -> Result<Checked<'_>, DataError> {
                 state.start(markers::sof(&segment)?, bytes.len())?;
             }
             0xCC => return Err(unsupported("arithmetic coding is not read")),
-            0xDC => return Err(unsupported("a height given after the first scan (DNL) is not read")),
+            0xDC => {
+                return Err(unsupported("a height given after the first scan (DNL) is not read"));
+            }
             0xDA => {
                 scans += 1;
                 if scans > MAX_SCANS {
@@ -183,17 +185,15 @@ impl State {
         let frame = self.frame.as_ref().ok_or_else(|| corrupt("a scan before the frame"))?;
         let short = || corrupt("a scan header of the wrong length");
         let (&count, rest) = head.split_first().ok_or_else(short)?;
-        let (selectors, rest) =
-            rest.split_at_checked(2 * usize::from(count)).ok_or_else(short)?;
+        let (selectors, rest) = rest.split_at_checked(2 * usize::from(count)).ok_or_else(short)?;
         let &[start, end, bits] = rest else { return Err(short()) };
         let (mcus_x, mcus_y) = mcus(frame);
         let mut parts = Vec::new();
         for selector in selectors.chunks_exact(2) {
-            let index = frame
-                .components
-                .iter()
-                .position(|c| c.id == selector[0])
-                .ok_or_else(|| corrupt(format!("a scan of unknown component {}", selector[0])))?;
+            let index =
+                frame.components.iter().position(|c| c.id == selector[0]).ok_or_else(|| {
+                    corrupt(format!("a scan of unknown component {}", selector[0]))
+                })?;
             let component = frame.components[index];
             parts.push(Part {
                 index,
@@ -304,7 +304,9 @@ fn progressive(
     let band = start <= end && end < 64 && low <= 13;
     let shape = if start == 0 { end == 0 } else { parts.len() == 1 };
     if !band || !shape || (high > 0 && high != low + 1) {
-        return Err(corrupt(format!("a scan of coefficients {start} to {end}, bits {high} to {low}")));
+        return Err(corrupt(format!(
+            "a scan of coefficients {start} to {end}, bits {high} to {low}"
+        )));
     }
     for part in parts {
         for bits in &mut known[part.index][usize::from(start)..=usize::from(end)] {
@@ -361,12 +363,8 @@ static EMPTY: Huffman =
 
 impl Huffman {
     fn new(counts: &[u8], symbols: &[u8]) -> Option<Self> {
-        let mut table = Self {
-            fast: [(0, 0); 1 << FAST],
-            limit: [0; 18],
-            offset: [0; 17],
-            symbols: [0; 256],
-        };
+        let mut table =
+            Self { fast: [(0, 0); 1 << FAST], limit: [0; 18], offset: [0; 17], symbols: [0; 256] };
         table.symbols.get_mut(..symbols.len())?.copy_from_slice(symbols);
         let (mut code, mut index) = (0u32, 0usize);
         for len in 1..=16u32 {

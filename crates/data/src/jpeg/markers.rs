@@ -93,7 +93,8 @@ pub(crate) fn sof(segment: &Segment) -> Result<Frame, DataError> {
         .chunks_exact(3)
         .map(|c| Component { id: c[0], h: c[1] >> 4, v: c[1] & 15, quantization: c[2] })
         .collect();
-    let bad = |c: &Component| !(1..=4).contains(&c.h) || !(1..=4).contains(&c.v) || c.quantization > 3;
+    let bad =
+        |c: &Component| !(1..=4).contains(&c.h) || !(1..=4).contains(&c.v) || c.quantization > 3;
     if components.iter().any(bad) {
         return Err(corrupt("a sampling factor or table number out of range"));
     }
@@ -146,8 +147,8 @@ pub(crate) fn density(segments: &[Segment]) -> Option<Density> {
 /// Luma table of T.81 table K.1 in zigzag order.
 const LUMA: [u16; 64] = [
     16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37,
-    29, 40, 58, 51, 61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87,
-    95, 98, 103, 104, 103, 62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99,
+    29, 40, 58, 51, 61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81,
+    87, 95, 98, 103, 104, 103, 62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99,
 ];
 
 /// The libjpeg quality whose scaled luma table is nearest to `table` in absolute differences.

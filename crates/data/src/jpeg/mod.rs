@@ -14,7 +14,9 @@ use crate::encode::EncodeOptions;
 use crate::meta::{Density, DensityUnit};
 use crate::{DataError, Decoded, FileMeta, Format, Header, JpegDetail};
 use entropy::Checked;
-use jpeg_encoder::{ColorType, Encoder, EncodingError, PixelDensity, PixelDensityUnit, SamplingFactor};
+use jpeg_encoder::{
+    ColorType, Encoder, EncodingError, PixelDensity, PixelDensityUnit, SamplingFactor,
+};
 use markers::Frame;
 use restora_image::{Depth, Layout, Pixels, Raster, Size};
 use std::io::Write;
