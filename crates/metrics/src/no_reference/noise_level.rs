@@ -20,7 +20,7 @@
 //! Ponomarenko, Lukin, Zriakhov, Kaarna, Astola, "An automatic approach to lossy compression of
 //! AVIRIS images", IGARSS 2007, doi:10.1109/IGARSS.2007.4422833.
 
-use super::block_dct::{Block, NN, N, blocks, grid_step};
+use super::block_dct::{Block, N, NN, blocks, grid_step};
 use restora_image::{ChannelNoise, ColorSpace, Image, NoiseModel, Plane, PlaneRef};
 
 /// Blocks looked at per channel.
@@ -73,10 +73,7 @@ pub fn noise_level(image: &Image) -> NoiseLevel {
     NoiseLevel {
         confidence: if none { 0.0 } else { least(|c| c.confidence) },
         slope_confidence: if none { 0.0 } else { least(|c| c.slope_confidence) },
-        model: NoiseModel {
-            channels: found.iter().map(|c| c.noise).collect(),
-            correlation: 0.0,
-        },
+        model: NoiseModel { channels: found.iter().map(|c| c.noise).collect(), correlation: 0.0 },
     }
 }
 
