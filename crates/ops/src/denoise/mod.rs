@@ -1,1 +1,5 @@
 //! Denoisers.
+
+pub mod nl_means;
+
+pub use nl_means::{NlMeans, nl_means};
