@@ -160,10 +160,10 @@ pub fn walk(input: &Input) -> Walk {
             }
         }
         Input::List(path) => {
-            let lines: Result<Box<dyn BufRead>, Error> = if path.as_os_str() == "-" {
+            let lines: Result<Box<dyn BufRead + Send>, Error> = if path.as_os_str() == "-" {
                 Ok(Box::new(BufReader::new(std::io::stdin())))
             } else {
-                File::open(path).map(|f| Box::new(BufReader::new(f)) as Box<dyn BufRead>)
+                File::open(path).map(|f| Box::new(BufReader::new(f)) as Box<dyn BufRead + Send>)
             };
             match lines {
                 Ok(lines) => walk.list = Some((path.clone(), lines)),
@@ -180,7 +180,7 @@ pub struct Walk {
     ready: VecDeque<Result<Entry, ItemError>>,
     folders: Vec<Folder>,
     glob: Option<Glob>,
-    list: Option<(PathBuf, Box<dyn BufRead>)>,
+    list: Option<(PathBuf, Box<dyn BufRead + Send>)>,
     excluded: Vec<PathBuf>,
     skipped: u64,
 }

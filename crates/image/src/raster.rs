@@ -166,6 +166,21 @@ impl Raster {
         Ok(raster)
     }
 
+    /// Overwrites whole rows, from row `y` on, with those of `rows`.
+    ///
+    /// # Panics
+    /// If width, layout or depth differ, or the rows do not fit.
+    pub fn write_rows(&mut self, rows: &Self, y: u32) {
+        assert_eq!((self.size.width, self.layout), (rows.size.width, rows.layout), "rows that fit");
+        let start = y as usize * self.size.w() * self.layout.samples();
+        match (&mut self.pixels, &rows.pixels) {
+            (Pixels::U8(to), Pixels::U8(from)) => to[start..][..from.len()].copy_from_slice(from),
+            (Pixels::U16(to), Pixels::U16(from)) => to[start..][..from.len()].copy_from_slice(from),
+            (Pixels::F32(to), Pixels::F32(from)) => to[start..][..from.len()].copy_from_slice(from),
+            _ => panic!("rows of depth {:?} into {:?}", rows.depth(), self.depth()),
+        }
+    }
+
     /// Writes the window `from` of `image` at `(x, y)`.
     ///
     /// # Panics

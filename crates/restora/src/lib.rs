@@ -1,1 +1,31 @@
-//! To come.
+//! The belt: a picture enters, each step changes it, it leaves, and the report says what was done.
+//!
+//! ```text
+//!  path --> decode --> diagnose --> steps in tiles --> encode --> score --> Report
+//! ```
+//!
+//! This crate is the facade that every door (command line, Python, Spark, browser) goes through. It
+//! re-exports the rooms as modules: [`image`], [`ops`], [`metrics`], [`data`].
+
+pub mod auto;
+pub mod diagnose;
+mod error;
+pub mod html;
+mod journal;
+pub mod pairs;
+pub mod pipeline;
+mod preview;
+pub mod report;
+mod resolve;
+pub mod run;
+mod step;
+pub mod tiles;
+
+pub use error::Error;
+pub use pipeline::Pipeline;
+pub use resolve::{Resolved, resolve};
+pub use restora_data as data;
+pub use restora_image as image;
+pub use restora_metrics as metrics;
+pub use restora_ops as ops;
+pub use step::Step;

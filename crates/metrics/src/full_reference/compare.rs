@@ -7,7 +7,7 @@ use super::{Mae, MsSsim, Mse, Pooling, Ssim, SsimBorder, Window};
 use super::{mae, ms_ssim, mse, psnr, ssim};
 use crate::MetricError;
 use restora_image::{Context, Image, OpInfo, ParamInfo};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// The conventions of [`compare()`], each as in the measure it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,23 +82,20 @@ const fn param(
 
 /// The scores of a pair. In JSON a number that is not finite is the string `inf`, `-inf` or `nan`,
 /// for JSON has no such numbers: `psnr` of identical images is `"inf"`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Mean squared error.
-    #[serde(serialize_with = "number")]
+    #[serde(with = "number")]
     pub mse: f64,
     /// Mean absolute error.
-    #[serde(serialize_with = "number")]
+    #[serde(with = "number")]
     pub mae: f64,
     /// Peak signal-to-noise ratio in dB; infinite for identical images.
-    #[serde(serialize_with = "number")]
+    #[serde(with = "number")]
     pub psnr: f64,
     /// Structural similarity; `None` (JSON `null`) where the image is smaller than the window.
-    #[serde(serialize_with = "optional")]
     pub ssim: Option<f64>,
     /// Multi-scale structural similarity; `None` (JSON `null`) below 161 x 161 pixels.
-    #[serde(serialize_with = "optional")]
     pub ms_ssim: Option<f64>,
 }
 
@@ -131,20 +128,30 @@ pub fn compare(
     })
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    if value.is_finite() {
-        serializer.serialize_f64(*value)
-    } else {
-        serializer.serialize_str(&value.to_string().to_lowercase())
-    }
-}
+/// Numbers that JSON does not have, as words.
+mod number {
+    use serde::{Deserialize, Deserializer, Serializer};
 
-#[expect(clippy::ref_option, reason = "serde's signature")]
-fn optional<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => number(value, serializer),
-        None => serializer.serialize_none(),
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        if value.is_finite() {
+            serializer.serialize_f64(*value)
+        } else {
+            serializer.serialize_str(&value.to_string().to_lowercase())
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Number(f64),
+            Word(String),
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Number(value) => Ok(value),
+            Form::Word(word) => word.parse().map_err(serde::de::Error::custom),
+        }
     }
 }
 
@@ -182,7 +189,7 @@ mod tests {
         let same = compare(&x, &x, &CompareOptions::default(), &cx).unwrap();
         assert_eq!(
             serde_json::to_string(&same).unwrap(),
-            r#"{"mse":0.0,"mae":0.0,"psnr":"inf","ssim":null,"ms-ssim":null}"#
+            r#"{"mse":0.0,"mae":0.0,"psnr":"inf","ssim":null,"ms_ssim":null}"#
         );
     }
 

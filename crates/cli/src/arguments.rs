@@ -1,0 +1,253 @@
+//! The face of the command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use restora::data::Format;
+use restora::image::{Depth, Sigma};
+use std::path::PathBuf;
+
+/// Diagnose, repair and prove: restore folders of damaged pictures.
+#[derive(Debug, Parser)]
+#[command(name = "restora", version, propagate_version = true, max_term_width = 100)]
+pub struct Restora {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Restore pictures: measure each one, then do only what helps
+    #[command(after_help = RESTORE_HELP)]
+    Restore(RestoreArgs),
+    /// Damage pictures in a seeded, reproducible way, for tests and training
+    #[command(after_help = DEGRADE_HELP)]
+    Degrade(DegradeArgs),
+    /// Measure noise, impulses, JPEG blocks, blur and exposure of pictures
+    Inspect(InspectArgs),
+    /// Score distorted pictures against their references
+    Compare(CompareArgs),
+    /// List methods with their options and papers
+    Methods(MethodsArgs),
+}
+
+const RESTORE_HELP: &str = "\
+Examples:
+  restora restore scans -o restored --report report.html
+  restora restore photo.png -o clean.png --denoise bm3d --sigma 25/255
+  restora restore in -o out --denoise median:radius=1 --denoise nl-ridge
+  restora restore in -o out --dry-run > plan.json && restora restore in -o out --pipeline plan.json
+
+`restora methods` lists every method with its options.";
+
+const DEGRADE_HELP: &str = "\
+Examples:
+  restora degrade clean -o noisy --damage gaussian-noise:sigma=25/255 --seed 1
+  restora degrade clean -o noisy --damage blur --damage poisson-gaussian-noise --depth f32 --format tiff
+
+`restora methods --family degrade` lists every damage with its options.";
+
+/// What to read.
+#[derive(Args, Clone, Debug)]
+pub struct InputArgs {
+    /// A folder (read recursively), a file, a quoted glob such as 'scans/**/*.tif', or - for standard
+    /// input
+    #[arg(value_name = "IN", required_unless_present = "list")]
+    pub input: Option<PathBuf>,
+    /// A text file that names one picture per line
+    #[arg(long, value_name = "FILE", conflicts_with = "input")]
+    pub list: Option<PathBuf>,
+    /// Refuse pictures of more pixels, in millions
+    #[arg(long, value_name = "MP", default_value_t = 500.0)]
+    pub max_megapixels: f64,
+}
+
+/// How to go about it.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Where results go: a folder that mirrors the input, a file for a single input file, or - for
+    /// standard output
+    #[arg(short, long, value_name = "OUT", required_unless_present = "dry_run")]
+    pub output: Option<PathBuf>,
+    /// Print the steps for every picture as JSON and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write this format instead of the input's
+    #[arg(long, value_enum)]
+    pub format: Option<FormatName>,
+    /// Write this sample depth instead of the input's
+    #[arg(long, value_enum)]
+    pub depth: Option<DepthName>,
+    /// Quality of written JPEGs
+    #[arg(long, value_name = "1-100", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub quality: Option<u8>,
+    /// Score input and output against this folder of clean pictures with the same names, or this file
+    #[arg(long, value_name = "REF")]
+    pub reference: Option<PathBuf>,
+    /// Write a self-contained HTML report
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Print the whole report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write a record NAME.restora.json beside each output
+    #[arg(long)]
+    pub sidecar: bool,
+    /// Go on with an interrupted run
+    #[arg(long)]
+    pub resume: bool,
+    /// Replace files that are already there
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Threads [default: all]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Memory that pictures in flight may take together, in GiB
+    #[arg(long, value_name = "GIB", default_value_t = 1.5)]
+    pub memory: f64,
+    /// Seed of everything random
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// No progress and no table
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct RestoreArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Method with options, NAME:key=value,key=value; repeat to chain. auto measures each picture
+    /// and picks method and strength, or nothing
+    #[arg(short, long, value_name = "METHOD", default_value = "auto")]
+    pub denoise: Vec<String>,
+    /// Noise level for the methods that take one: 25/255, 0.098 or auto
+    #[arg(short, long, default_value = "auto")]
+    pub sigma: Sigma,
+    /// Run the steps of this JSON file, as --dry-run prints it
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["denoise", "sigma"])]
+    pub pipeline: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct DegradeArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Damage with options, NAME:key=value,key=value; repeat to chain
+    #[arg(short, long, value_name = "DAMAGE", required = true)]
+    pub damage: Vec<String>,
+    /// Write the masks of missing pixels and scratches into this folder (white = missing)
+    #[arg(long, value_name = "FOLDER")]
+    pub mask_out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct InspectArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Print everything as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Threads [default: all]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// No progress
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct CompareArgs {
+    /// The clean picture, or a folder of them
+    #[arg(value_name = "REF")]
+    pub reference: PathBuf,
+    /// The picture to score, or a folder with the same relative names
+    #[arg(value_name = "DIST")]
+    pub distorted: PathBuf,
+    /// Print pairs and means as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Gray conversion of color pairs: none (mean over channels), pillow-l, bt601
+    #[arg(long, value_name = "CONVERSION", default_value = "none")]
+    pub gray: String,
+    /// Window of SSIM: gaussian (11 taps, MATLAB) or uniform (7 taps, scikit-image's default)
+    #[arg(long, default_value = "gaussian")]
+    pub window: String,
+    /// Which windows of SSIM count: valid, reflect, reflect101
+    #[arg(long, default_value = "valid")]
+    pub border: String,
+    /// Difference between white and black, in nominal range
+    #[arg(long, default_value_t = 1.0)]
+    pub range: f64,
+    /// Unit of MSE (squared) and MAE: nominal or 8-bit
+    #[arg(long, default_value = "nominal")]
+    pub unit: String,
+    /// How MS-SSIM halves odd sizes: replicate (piq) or zero (pytorch-msssim)
+    #[arg(long, default_value = "replicate")]
+    pub pooling: String,
+    /// Clip both pictures to [0, range] first
+    #[arg(long)]
+    pub clip: bool,
+    /// Threads [default: all]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+pub struct MethodsArgs {
+    /// Show the options of this method
+    pub name: Option<String>,
+    /// Only this family: filter, denoise, degrade
+    #[arg(long)]
+    pub family: Option<String>,
+    /// Print everything as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum FormatName {
+    Jpeg,
+    Png,
+    Webp,
+    Tiff,
+    Bmp,
+    Pnm,
+    Qoi,
+    Gif,
+}
+
+impl From<FormatName> for Format {
+    fn from(name: FormatName) -> Self {
+        match name {
+            FormatName::Jpeg => Self::Jpeg,
+            FormatName::Png => Self::Png,
+            FormatName::Webp => Self::WebP,
+            FormatName::Tiff => Self::Tiff,
+            FormatName::Bmp => Self::Bmp,
+            FormatName::Pnm => Self::Pnm,
+            FormatName::Qoi => Self::Qoi,
+            FormatName::Gif => Self::Gif,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum DepthName {
+    #[value(name = "8", alias = "u8")]
+    U8,
+    #[value(name = "16", alias = "u16")]
+    U16,
+    #[value(name = "f32", aliases = ["32", "float"])]
+    F32,
+}
+
+impl From<DepthName> for Depth {
+    fn from(name: DepthName) -> Self {
+        match name {
+            DepthName::U8 => Self::U8,
+            DepthName::U16 => Self::U16,
+            DepthName::F32 => Self::F32,
+        }
+    }
+}

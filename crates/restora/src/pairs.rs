@@ -1,0 +1,151 @@
+//! Scores files against their references: two files, or two folders with the same relative names.
+
+use crate::error::Error;
+use crate::report::Failure;
+use restora_data::{Format, Input, Limits};
+use restora_image::{Context, Image};
+use restora_metrics::full_reference::{CompareOptions, Comparison, compare};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// The scores of one pair of files, or why there are none.
+#[derive(Clone, Debug, Serialize)]
+pub struct PairReport {
+    /// The clean file.
+    pub reference: String,
+    /// The scored file.
+    pub distorted: String,
+    /// The scores.
+    #[serde(flatten)]
+    pub scores: Option<Comparison>,
+    /// Why there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// All pairs and the mean of each measure.
+#[derive(Clone, Debug, Serialize)]
+pub struct PairsReport {
+    /// Pairs in the order of the distorted folder.
+    pub pairs: Vec<PairReport>,
+    /// Mean over the pairs that have the measure; PSNR over the pairs that are not identical, and
+    /// infinite if all are.
+    pub mean: Option<Comparison>,
+}
+
+/// Scores `distorted` against `reference`. For folders, every file of the distorted folder is paired
+/// with the reference of the same relative name, or of the same stem if the extension differs.
+///
+/// # Errors
+/// If only one of the two is a folder, or one does not exist. A bad pair is a row.
+pub fn compare_paths(
+    reference: &Path,
+    distorted: &Path,
+    options: &CompareOptions,
+    limits: &Limits,
+    cx: &Context,
+) -> Result<PairsReport, Error> {
+    for path in [reference, distorted] {
+        if let Err(source) = std::fs::metadata(path) {
+            return Err(Error::Io { path: path.to_owned(), source });
+        }
+    }
+    let row = |clean: Result<PathBuf, Error>, scored: &Path| {
+        let name = |p: &Path| p.to_string_lossy().into_owned();
+        let (reference, scores) = match clean {
+            Ok(clean) => (name(&clean), compare_files(&clean, scored, options, limits, cx)),
+            Err(error) => (String::new(), Err(error)),
+        };
+        let (scores, failure) = match scores {
+            Ok(scores) => (Some(scores), None),
+            Err(error) => (None, Some(Failure::new("score", &error))),
+        };
+        PairReport { reference, distorted: name(scored), scores, failure }
+    };
+    let mut pairs = Vec::new();
+    match (reference.is_dir(), distorted.is_dir()) {
+        (false, false) => pairs.push(row(Ok(reference.to_owned()), distorted)),
+        (true, true) => {
+            for entry in restora_data::walk(&Input::Path(distorted.to_owned())) {
+                match entry {
+                    Ok(entry) => {
+                        let clean = counterpart(reference, &entry.relative).ok_or_else(|| {
+                            Error::Usage(format!(
+                                "{} has no counterpart in {}",
+                                entry.id,
+                                reference.display()
+                            ))
+                        });
+                        pairs.push(row(clean, &distorted.join(&entry.relative)));
+                    }
+                    Err(e) => pairs.push(row(Err(Error::Data(e.error)), &e.path)),
+                }
+            }
+        }
+        (folder, _) => {
+            let kind = |is_folder| if is_folder { "a folder" } else { "a file" };
+            return Err(Error::Usage(format!(
+                "wanted two files or two folders, got {} ({}) and {} ({})",
+                reference.display(),
+                kind(folder),
+                distorted.display(),
+                kind(!folder)
+            )));
+        }
+    }
+    let mean = mean(pairs.iter().filter_map(|pair| pair.scores.as_ref()));
+    Ok(PairsReport { pairs, mean })
+}
+
+/// The file of `root` with the same relative name, or with the same stem and another extension of a
+/// picture.
+pub fn counterpart(root: &Path, relative: &Path) -> Option<PathBuf> {
+    let same_name = root.join(relative);
+    if same_name.exists() {
+        return Some(same_name);
+    }
+    let extensions = Format::ALL.iter().flat_map(|f| f.extensions());
+    extensions.map(|e| same_name.with_extension(e)).find(|path| path.exists())
+}
+
+/// The first page of a file as an image in nominal range.
+///
+/// # Errors
+/// If it cannot be read or decoded.
+pub fn read_image(path: &Path, limits: &Limits) -> Result<Image, Error> {
+    let bytes =
+        std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    let decoded = restora_data::decode(&bytes, limits)?;
+    let first = decoded.pages.first().ok_or_else(|| Error::Fault("no page".into()))?;
+    Ok(first.to_image())
+}
+
+fn compare_files(
+    reference: &Path,
+    distorted: &Path,
+    options: &CompareOptions,
+    limits: &Limits,
+    cx: &Context,
+) -> Result<Comparison, Error> {
+    let (clean, scored) = (read_image(reference, limits)?, read_image(distorted, limits)?);
+    Ok(compare(&clean, &scored, options, cx)?)
+}
+
+/// The mean of each measure over the pairs that have it.
+fn mean<'a>(scores: impl Iterator<Item = &'a Comparison>) -> Option<Comparison> {
+    let scores: Vec<_> = scores.collect();
+    let average = |values: Vec<f64>| {
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    };
+    let all = |value: fn(&Comparison) -> f64| average(scores.iter().map(|s| value(s)).collect());
+    let some = |value: fn(&Comparison) -> Option<f64>| {
+        average(scores.iter().filter_map(|s| value(s)).collect())
+    };
+    Some(Comparison {
+        mse: all(|s| s.mse)?,
+        mae: all(|s| s.mae)?,
+        psnr: some(|s| Some(s.psnr).filter(|p| p.is_finite())).unwrap_or(f64::INFINITY),
+        ssim: some(|s| s.ssim),
+        ms_ssim: some(|s| s.ms_ssim),
+    })
+}

@@ -1,0 +1,195 @@
+//! What is to be done to every picture, before it is known which picture.
+
+use crate::error::Error;
+use crate::step::Step;
+use restora_image::Sigma;
+use serde::{Deserialize, Serialize};
+
+/// One entry of a [`Pipeline`]: a step, or `auto`, which the diagnosis of each picture turns into
+/// the steps that help it (possibly none).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Stage {
+    /// `{"op": "auto"}`.
+    Auto(AutoStage),
+    /// A named step.
+    Step(Step),
+}
+
+/// Marks the place where the plan of the diagnosis goes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AutoStage {
+    op: AutoTag,
+    /// The noise level, if it is known.
+    #[serde(default)]
+    pub sigma: Sigma,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum AutoTag {
+    Auto,
+}
+
+impl Stage {
+    /// The stage that the diagnosis fills in.
+    pub const AUTO: Self = Self::Auto(AutoStage { op: AutoTag::Auto, sigma: Sigma::Auto });
+}
+
+/// A chain of stages; in JSON `{"steps": [{"op": "median", "radius": 1}, {"op": "auto"}]}`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pipeline {
+    /// The stages, in order.
+    pub steps: Vec<Stage>,
+}
+
+impl Pipeline {
+    /// The default of `restora restore`: diagnose, then do what helps.
+    pub fn auto() -> Self {
+        Self { steps: vec![Stage::AUTO] }
+    }
+
+    /// Reads words such as `auto`, `none`, `median:radius=2` or `impulse,bm3d:sigma=25/255`.
+    /// Between steps stand `+` or commas; a comma before a `key=value` continues the step.
+    ///
+    /// # Errors
+    /// [`Error::Pipeline`] for an unknown name, an unknown option or a value out of range.
+    pub fn from_texts<S: AsRef<str>>(texts: &[S]) -> Result<Self, Error> {
+        let mut words: Vec<String> = Vec::new();
+        for text in texts {
+            for chain in text.as_ref().split('+') {
+                for (i, part) in chain.split(',').enumerate() {
+                    let name_end = part.find(':').unwrap_or(part.len());
+                    match words.last_mut() {
+                        Some(last) if i > 0 && part[..name_end].contains('=') => {
+                            let separator = if last.contains(':') { ',' } else { ':' };
+                            last.push(separator);
+                            last.push_str(part);
+                        }
+                        _ => words.push(part.trim().to_owned()),
+                    }
+                }
+            }
+        }
+        let mut steps = Vec::new();
+        for word in words {
+            match word.as_str() {
+                "none" => {}
+                "auto" => steps.push(Stage::AUTO),
+                _ => steps.push(Stage::Step(Step::from_text(&word).map_err(|e| match e {
+                    Error::Pipeline(m) if m.starts_with("no step") => {
+                        Error::Pipeline(format!("{m}, auto, none"))
+                    }
+                    other => other,
+                })?)),
+            }
+        }
+        Ok(Self { steps })
+    }
+
+    /// Reads the JSON of a pipeline and checks every option.
+    ///
+    /// # Errors
+    /// [`Error::Pipeline`] saying where the JSON is off.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let value: serde_json::Value = serde_json::from_str(text)
+            .map_err(|e| Error::Pipeline(format!("the pipeline is not JSON: {e}")))?;
+        let list = match &value {
+            serde_json::Value::Object(object) => object.get("steps"),
+            list => Some(list),
+        };
+        let Some(serde_json::Value::Array(entries)) = list else {
+            return Err(Error::Pipeline(
+                "a pipeline is {\"steps\": [{\"op\": \"bm3d\", ...}, ...]}, or that list alone"
+                    .into(),
+            ));
+        };
+        let mut steps = Vec::new();
+        for (i, entry) in entries.iter().enumerate() {
+            let at = |m: String| Error::Pipeline(format!("step {}: {m}", i + 1));
+            match entry.get("op").and_then(|op| op.as_str()) {
+                None => return Err(at(format!("wanted an object with \"op\", got {entry}"))),
+                Some("none") => {}
+                Some("auto") => {
+                    let stage = serde_json::from_value::<AutoStage>(entry.clone());
+                    steps.push(Stage::Auto(stage.map_err(|e| at(e.to_string()))?));
+                }
+                Some(_) => {
+                    let step: Step =
+                        serde_json::from_value(entry.clone()).map_err(|e| at(e.to_string()))?;
+                    step.validate().map_err(|e| at(e.to_string()))?;
+                    steps.push(Stage::Step(step));
+                }
+            }
+        }
+        Ok(Self { steps })
+    }
+
+    /// The steps of a pipeline that leaves nothing to the diagnosis.
+    ///
+    /// # Errors
+    /// [`Error::Pipeline`] if there is an `auto` in it.
+    pub fn named_steps(&self) -> Result<Vec<Step>, Error> {
+        let named = |stage: &Stage| match stage {
+            Stage::Step(step) => Ok(step.clone()),
+            Stage::Auto(_) => Err(Error::Pipeline("`auto` needs a diagnosis".into())),
+        };
+        self.steps.iter().map(named).collect()
+    }
+
+    /// Gives every stage that wants a noise level this one (in nominal range); `false` if none does.
+    pub fn set_sigma(&mut self, sigma: f32) -> bool {
+        let mut taken = false;
+        for stage in &mut self.steps {
+            match stage {
+                Stage::Auto(auto) if auto.sigma == Sigma::Auto => {
+                    auto.sigma = Sigma::Known(sigma);
+                    taken = true;
+                }
+                Stage::Step(step) if step.wants_noise() => {
+                    *step = step.with_option("sigma", sigma.into());
+                    taken = true;
+                }
+                _ => {}
+            }
+        }
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_chain_steps_and_continue_options() {
+        let texts = ["gaussian:blur=1.5,border=clamp,auto", "none+gaussian"];
+        let pipeline = Pipeline::from_texts(&texts).unwrap();
+        let again = Pipeline::from_texts(&["gaussian:blur=1.5:border=clamp", "auto", "gaussian"]);
+        assert_eq!(pipeline, again.unwrap());
+        assert_eq!(pipeline.steps.len(), 3);
+    }
+
+    #[test]
+    fn json_round_trips_and_errors_say_where() {
+        let mut pipeline = Pipeline::from_texts(&["auto", "gaussian"]).unwrap();
+        assert!(pipeline.set_sigma(0.1));
+        let text = serde_json::to_string(&pipeline).unwrap();
+        assert_eq!(Pipeline::from_json(&text).unwrap(), pipeline);
+        let list = serde_json::to_string(&pipeline.steps).unwrap();
+        assert_eq!(Pipeline::from_json(&list).unwrap(), pipeline);
+        let message = |text: &str| Pipeline::from_json(text).unwrap_err().to_string();
+        assert!(message(r#"{"steps":[{"op":"gaussian"},{"op":"gauss"}]}"#).starts_with("step 2"));
+        assert!(message(r#"[{"op":"gaussian","blurr":1}]"#).contains("blurr"));
+        assert!(message("7").contains("steps"));
+    }
+
+    #[test]
+    fn an_unknown_method_names_the_known_ones() {
+        let message = Pipeline::from_texts(&["gausian"]).unwrap_err().to_string();
+        assert!(message.contains("gaussian") && message.contains("auto"), "{message}");
+        assert!(Pipeline::from_texts(&["gaussian:blur=-1"]).is_err());
+        assert!(Pipeline::from_texts(&["gaussian:blur"]).is_err());
+    }
+}

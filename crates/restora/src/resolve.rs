@@ -1,0 +1,79 @@
+//! Turns a pipeline into the steps for one picture, by measuring it.
+
+use crate::auto;
+use crate::diagnose::{Diagnosis, diagnose};
+use crate::error::Error;
+use crate::pipeline::{Pipeline, Stage};
+use crate::step::Step;
+use restora_image::{Context, Image, NoiseModel, Sample, Sigma};
+
+/// The steps for one picture, and why.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// What the picture looks like before anything is done.
+    pub diagnosis: Diagnosis,
+    /// The steps, with measured levels filled in.
+    pub steps: Vec<Step>,
+    /// The noise that the steps are told of.
+    pub noise: NoiseModel,
+    /// Why these steps.
+    pub reason: String,
+}
+
+/// Measures `probe` (the picture, or enough of it) and fills in what the pipeline leaves open. A
+/// level that is wanted after other steps is measured after them.
+///
+/// # Errors
+/// If a step refuses the picture, or the caller cancelled.
+pub fn resolve(
+    pipeline: &Pipeline,
+    probe: Image,
+    id: &str,
+    cx: &Context,
+) -> Result<Resolved, Error> {
+    let diagnosis = diagnose(&probe, cx)?;
+    let mut latest = diagnosis.clone();
+    let mut sample = Sample::new(probe);
+    id.clone_into(&mut sample.meta.id);
+    let mut steps = Vec::new();
+    let mut reasons = Vec::new();
+    let open = |stage: &Stage| match stage {
+        Stage::Auto(stage) => stage.sigma == Sigma::Auto,
+        Stage::Step(step) => step.wants_noise(),
+    };
+    for (i, stage) in pipeline.steps.iter().enumerate() {
+        let planned = match stage {
+            Stage::Auto(stage) => {
+                let plan = match stage.sigma {
+                    Sigma::Known(sigma) => auto::plan(&latest.told(sigma)),
+                    Sigma::Auto => auto::plan(&latest),
+                };
+                reasons.push(plan.reason);
+                plan.steps
+            }
+            Stage::Step(step) if step.wants_noise() => {
+                let noise = latest.noise_model();
+                reasons.push(format!("{} at the measured noise level", step.id()));
+                vec![step.with_measured(&noise)]
+            }
+            Stage::Step(step) => {
+                reasons.push(format!("{} as asked", step.id()));
+                vec![step.clone()]
+            }
+        };
+        if pipeline.steps[i + 1..].iter().any(open) && !planned.is_empty() {
+            sample.noise = Some(latest.noise_model());
+            for step in &planned {
+                let failed = |source| Error::Step { step: step.id(), source };
+                step.operation().apply(&mut sample, cx).map_err(failed)?;
+            }
+            latest = diagnose(&sample.image, cx)?;
+        }
+        steps.extend(planned);
+    }
+    if pipeline.steps.is_empty() {
+        reasons.push("nothing was asked for".into());
+    }
+    let noise = diagnosis.noise_model();
+    Ok(Resolved { diagnosis, steps, noise, reason: reasons.join("; ") })
+}

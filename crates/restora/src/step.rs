@@ -1,0 +1,150 @@
+//! The closed list of what the belt can do, and its text form.
+
+use crate::error::Error;
+use restora_image::{NoiseModel, OpInfo, Operation};
+use restora_ops as ops;
+use serde::{Deserialize, Serialize};
+
+/// Builds the enum, its catalog and its dispatch from one list.
+macro_rules! steps {
+    ($($(#[$doc:meta])* $variant:ident($options:ty)),+ $(,)?) => {
+        /// One step of a pipeline; in JSON `{"op": "bm3d", "sigma": 0.098}`. The same text means the
+        /// same from the command line, from Python and from Spark.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "op", rename_all = "kebab-case")]
+        #[non_exhaustive]
+        pub enum Step {
+            $($(#[$doc])* $variant($options),)+
+        }
+
+        impl Step {
+            /// The step as something that changes samples.
+            pub fn operation(&self) -> &dyn Operation {
+                match self {
+                    $(Self::$variant(options) => options,)+
+                }
+            }
+
+            /// Name, paper and options of every step, in the order of the families.
+            pub fn catalog() -> Vec<&'static OpInfo> {
+                vec![$(<$options>::default().info(),)+]
+            }
+
+        }
+    };
+}
+
+steps! {
+    /// Gaussian filter.
+    Gaussian(ops::filter::Gaussian),
+}
+
+impl Step {
+    /// Reads `name` or `name:key=value:key=value` (also with commas between the options), for
+    /// instance `bm3d:sigma=25/255`.
+    ///
+    /// # Errors
+    /// [`Error::Pipeline`] naming the known steps, or what is wrong with an option.
+    pub fn from_text(text: &str) -> Result<Self, Error> {
+        let (name, options) = text.split_once(':').unwrap_or((text, ""));
+        let name = name.trim();
+        if !Self::catalog().iter().any(|info| info.id == name) {
+            let names: Vec<_> = Self::catalog().iter().map(|info| info.id).collect();
+            return Err(Error::Pipeline(format!(
+                "no step is named `{name}`; there are {}",
+                names.join(", ")
+            )));
+        }
+        let mut object = serde_json::Map::new();
+        object.insert("op".into(), name.into());
+        for pair in options.split([':', ',']).filter(|p| !p.trim().is_empty()) {
+            let (key, value) = pair.split_once('=').ok_or_else(|| {
+                Error::Pipeline(format!("`{name}`: options are key=value, got `{pair}`"))
+            })?;
+            object.insert(key.trim().into(), scalar(value.trim()));
+        }
+        let step: Self = serde_json::from_value(object.into())
+            .map_err(|e| Error::Pipeline(format!("`{name}`: {e}")))?;
+        step.validate()?;
+        Ok(step)
+    }
+
+    /// Checks the options.
+    ///
+    /// # Errors
+    /// [`Error::Step`] naming the first option out of range.
+    pub fn validate(&self) -> Result<(), Error> {
+        let op = self.operation();
+        op.validate().map_err(|source| Error::Step { step: op.info().id, source })
+    }
+
+    /// Name on the command line and in JSON.
+    pub fn id(&self) -> &'static str {
+        self.operation().info().id
+    }
+
+    /// Does the step want a noise level that is not given?
+    pub fn wants_noise(&self) -> bool {
+        self.option("sigma").is_some_and(|v| v == "auto")
+    }
+
+    /// The step with the measured level in place of `auto`, as it will be run and reported.
+    #[must_use]
+    pub fn with_measured(&self, noise: &NoiseModel) -> Self {
+        if self.wants_noise() {
+            self.with_option("sigma", noise.sigma().into())
+        } else {
+            self.clone()
+        }
+    }
+
+    /// The step with another value of an option; itself if it has no such option or the value does
+    /// not fit.
+    #[must_use]
+    pub fn with_option(&self, key: &str, value: serde_json::Value) -> Self {
+        let Ok(serde_json::Value::Object(mut object)) = serde_json::to_value(self) else {
+            return self.clone();
+        };
+        if object.contains_key(key) {
+            object.insert(key.into(), value);
+        }
+        serde_json::from_value(object.into()).unwrap_or_else(|_| self.clone())
+    }
+
+    /// The value of an option, as JSON.
+    pub fn option(&self, key: &str) -> Option<serde_json::Value> {
+        serde_json::to_value(self).ok()?.get(key).cloned()
+    }
+}
+
+impl std::fmt::Display for Step {
+    /// The text that [`Step::from_text`] reads, with only the options that differ from the default.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.id())?;
+        let plain = serde_json::json!({ "op": self.id() });
+        let default = serde_json::from_value::<Self>(plain).and_then(serde_json::to_value);
+        let (Ok(serde_json::Value::Object(mine)), Ok(default)) =
+            (serde_json::to_value(self), default)
+        else {
+            return Ok(());
+        };
+        for (key, value) in mine.iter().filter(|(k, v)| default.get(k.as_str()) != Some(v)) {
+            match value {
+                serde_json::Value::String(text) => write!(f, ":{key}={text}")?,
+                other => write!(f, ":{key}={other}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A word of the command line as JSON: numbers, fractions such as `25/255`, `true`, `false`, `null`,
+/// else text.
+fn scalar(text: &str) -> serde_json::Value {
+    if let Some((top, bottom)) = text.split_once('/')
+        && let (Ok(top), Ok(bottom)) = (top.trim().parse::<f64>(), bottom.trim().parse::<f64>())
+    {
+        return (top / bottom).into();
+    }
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
