@@ -37,6 +37,8 @@ macro_rules! steps {
 steps! {
     /// Gaussian filter.
     Gaussian(ops::filter::Gaussian),
+    /// Non-local means.
+    NlMeans(ops::denoise::NlMeans),
 }
 
 impl Step {
