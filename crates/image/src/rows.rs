@@ -6,18 +6,18 @@ use rayon::prelude::*;
 ///
 /// # Errors
 /// The first error of `work`, or [`OpError::Cancelled`].
-pub fn for_each_band(
-    out: &mut [f32],
+pub fn for_each_band<T: Send>(
+    out: &mut [T],
     width: usize,
     band: usize,
     cx: &Context,
-    work: impl Fn(usize, &mut [f32]) -> Result<(), OpError> + Sync,
+    work: impl Fn(usize, &mut [T]) -> Result<(), OpError> + Sync,
 ) -> Result<(), OpError> {
     if out.is_empty() {
         return Ok(());
     }
     let chunk = (width * band).max(1);
-    let run = |(i, rows): (usize, &mut [f32])| {
+    let run = |(i, rows): (usize, &mut [T])| {
         cx.check()?;
         work(i * band, rows)
     };

@@ -12,7 +12,7 @@ fn main() {
     let cx = Context::default();
     let time = |name: &str, run: &dyn Fn() -> Result<Image, OpError>| {
         if name.contains(&wanted) {
-            let seconds = cpu_seconds(100, || {
+            let seconds = cpu_seconds(30, || {
                 std::hint::black_box(run()).expect("filter");
             });
             println!("{name}: {:.3} ms", 1e3 * seconds);
@@ -21,5 +21,9 @@ fn main() {
     for blur in [0.8, 2.0, 10.0] {
         let options = filter::Gaussian::with_blur(blur);
         time(&format!("gaussian {blur}"), &|| filter::gaussian(&image, &options, &cx));
+    }
+    for radius in [1, 2, 3, 4, 7, 15, 31] {
+        let options = filter::Median { radius, ..filter::Median::default() };
+        time(&format!("median {radius} 8-bit"), &|| filter::median(&image, &options, &cx));
     }
 }

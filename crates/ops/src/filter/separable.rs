@@ -124,10 +124,10 @@ fn blocks<'a>(
 }
 
 /// Continues a row of `w` values, which starts at `row[r]`, by `r` values to both sides.
-pub(super) fn extend_row(row: &mut [f32], r: usize, w: usize, border: Border) {
+pub(super) fn extend_row<T: Copy + Default>(row: &mut [T], r: usize, w: usize, border: Border) {
     for i in 0..r {
-        let left = border.index(i as isize - r as isize, w).map_or(0.0, |x| row[r + x]);
-        let right = border.index((w + i) as isize, w).map_or(0.0, |x| row[r + x]);
+        let left = border.index(i as isize - r as isize, w).map_or(T::default(), |x| row[r + x]);
+        let right = border.index((w + i) as isize, w).map_or(T::default(), |x| row[r + x]);
         row[i] = left;
         row[r + w + i] = right;
     }

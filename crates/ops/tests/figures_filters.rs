@@ -1,0 +1,46 @@
+//! The figures that the local filters promise on the shared sets.
+
+use restora_image::{Context, Image, Operation, Sample, Sigma};
+use restora_ops::filter::Gaussian;
+use restora_testkit::{awgn, psnr, set};
+
+/// Mean PSNR over every `step`-th image of a set of `degrade(clean, index)` restored by `op`.
+fn mean_psnr(
+    folder: &str,
+    step: usize,
+    degrade: impl Fn(&Image, usize) -> Image,
+    op: &dyn Operation,
+) -> f64 {
+    let scores: Vec<f64> = set(folder)
+        .iter()
+        .enumerate()
+        .step_by(step)
+        .map(|(i, (_, clean))| {
+            let mut sample = Sample::new(degrade(clean, i));
+            op.apply(&mut sample, &Context::default()).expect("restores");
+            psnr(clean, &sample.image)
+        })
+        .collect();
+    scores.iter().sum::<f64>() / scores.len() as f64
+}
+
+fn at_least(what: &str, got: f64, wanted: f64) {
+    println!("{what}: {got:.3} dB, wanted {wanted}");
+    assert!(got >= wanted, "{what}: {got:.3} dB, wanted {wanted}");
+}
+
+const LEVELS: [f32; 3] = [15.0, 25.0, 50.0];
+
+#[test]
+#[ignore = "needs the shared sets"]
+fn gaussian_told_the_noise_level_reaches_the_best_hand_picked_blur() {
+    for (folder, step, wanted) in
+        [("denoise/Set12", 1, [28.73, 26.47, 23.75]), ("denoise/BSD68", 2, [28.47, 26.21, 23.57])]
+    {
+        for (level, wanted) in LEVELS.into_iter().zip(wanted) {
+            let op = Gaussian { sigma: Sigma::Known(level / 255.0), ..Gaussian::default() };
+            let got = mean_psnr(folder, step, |clean, i| awgn(clean, level, i), &op);
+            at_least(&format!("gaussian {folder} {level}"), got, wanted);
+        }
+    }
+}
