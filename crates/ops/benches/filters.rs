@@ -24,3 +24,17 @@ fn gaussian(bencher: Bencher, blur: f32) {
     let options = filter::Gaussian::with_blur(blur);
     bencher.bench_local(|| filter::gaussian(black_box(&image), &options, &Context::default()));
 }
+
+#[divan::bench(args = [1, 2, 3, 7, 15, 31])]
+fn median_8_bit(bencher: Bencher, radius: u32) {
+    let image = picture();
+    let options = filter::Median { radius, ..filter::Median::default() };
+    bencher.bench_local(|| filter::median(black_box(&image), &options, &Context::default()));
+}
+
+#[divan::bench(args = [1, 2, 3, 7])]
+fn median_float(bencher: Bencher, radius: u32) {
+    let image = restora_testkit::noisy(&picture(), 0.01, 2);
+    let options = filter::Median { radius, ..filter::Median::default() };
+    bencher.bench_local(|| filter::median(black_box(&image), &options, &Context::default()));
+}

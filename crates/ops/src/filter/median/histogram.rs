@@ -9,54 +9,85 @@
 use super::Rows;
 use restora_image::{Context, OpError, for_each_band, simd};
 
-type Bins<K> = [K; 16];
+/// Sixteen cumulative bins as lanes of `N` words: 16 bits each for `N` = 4, 32 bits for `N` = 8. All
+/// lanes are added, subtracted and compared at once by integer arithmetic, since none overflows into
+/// its neighbor: a lane holds at most `(2 r + 1) (2 r + 2)`, and the bit above is left for comparing.
+#[derive(Clone, Copy)]
+struct Bins<const N: usize>([u64; N]);
 
-/// `STEPS[b]` adds one value of bin `b` to cumulative bins.
-const STEPS: [Bins<u16>; 16] = {
-    let mut steps = [[0; 16]; 16];
-    let mut b = 0;
-    while b < 16 {
-        let mut j = b;
-        while j < 16 {
-            steps[b][j] = 1;
-            j += 1;
+impl<const N: usize> Bins<N> {
+    const BITS: usize = 4 * N;
+    const PER_WORD: usize = 16 / N;
+    const ONES: u64 = if N == 4 { 0x0001_0001_0001_0001 } else { 0x0000_0001_0000_0001 };
+    const TOPS: u64 = Self::ONES << (Self::BITS - 1);
+    const EMPTY: Self = Self([0; N]);
+
+    /// `STEPS[b]` is what one value of bin `b` adds.
+    const STEPS: [Self; 16] = {
+        let mut steps = [Self::EMPTY; 16];
+        let mut b = 0;
+        while b < 16 {
+            let mut j = b;
+            while j < 16 {
+                steps[b].0[j / Self::PER_WORD] |= 1 << (Self::BITS * (j % Self::PER_WORD));
+                j += 1;
+            }
+            b += 1;
         }
-        b += 1;
+        steps
+    };
+
+    #[inline(always)]
+    fn add(&mut self, other: &Self) {
+        for i in 0..N {
+            self.0[i] = self.0[i].wrapping_add(other.0[i]);
+        }
     }
-    steps
-};
+
+    #[inline(always)]
+    fn sub(&mut self, other: &Self) {
+        for i in 0..N {
+            self.0[i] = self.0[i].wrapping_sub(other.0[i]);
+        }
+    }
+
+    /// How many of the cumulative bins hold at most `rank` values: the bin of the value of that rank.
+    #[inline(always)]
+    fn not_above(&self, rank: u64) -> usize {
+        let ranks = rank * Self::ONES | Self::TOPS;
+        // The top bit of a lane survives where the difference is not negative.
+        self.0.iter().map(|w| (ranks.wrapping_sub(*w) & Self::TOPS).count_ones() as usize).sum()
+    }
+
+    #[inline(always)]
+    fn lane(&self, j: usize) -> u64 {
+        let shifted = self.0[j / Self::PER_WORD] >> (Self::BITS * (j % Self::PER_WORD));
+        shifted & ((1 << Self::BITS) - 1)
+    }
+}
 
 /// The histograms of one column: 16 coarse bins, and 16 fine bins for each of them.
-#[derive(Clone, Default)]
-struct Column {
-    coarse: Bins<u16>,
-    fine: [Bins<u16>; 16],
+#[derive(Clone)]
+struct Column<const N: usize> {
+    coarse: Bins<N>,
+    fine: [Bins<N>; 16],
 }
 
-/// A counter that holds the number of pixels of the window.
-trait Count: Copy + Default + PartialOrd + From<u16> + std::ops::Sub<Output = Self> {
-    fn moved(self, enter: u16, leave: u16) -> Self;
-    fn of(n: usize) -> Self;
-}
+impl<const N: usize> Column<N> {
+    #[inline(always)]
+    fn enter(&mut self, v: u8) {
+        let (c, f) = (usize::from(v >> 4), usize::from(v & 15));
+        self.coarse.add(&Bins::STEPS[c]);
+        self.fine[c].add(&Bins::STEPS[f]);
+    }
 
-macro_rules! count {
-    ($t:ty) => {
-        impl Count for $t {
-            #[inline(always)]
-            fn moved(self, enter: u16, leave: u16) -> Self {
-                // The sum may pass the top before the difference brings it back.
-                self.wrapping_add(Self::from(enter)).wrapping_sub(Self::from(leave))
-            }
-
-            #[inline(always)]
-            fn of(n: usize) -> Self {
-                n as Self
-            }
-        }
-    };
+    #[inline(always)]
+    fn leave(&mut self, v: u8) {
+        let (c, f) = (usize::from(v >> 4), usize::from(v & 15));
+        self.coarse.sub(&Bins::STEPS[c]);
+        self.fine[c].sub(&Bins::STEPS[f]);
+    }
 }
-count!(u16);
-count!(u32);
 
 pub(super) fn filter<U: Send>(
     rows: &Rows<u8>,
@@ -76,16 +107,15 @@ pub(super) fn filter<U: Send>(
         for x0 in (0..w).step_by(strip) {
             cx.check()?;
             let x1 = (x0 + strip).min(w);
-            // SAFE width of the counters: the window has (2 r + 1)^2 pixels.
-            if (2 * r + 1).pow(2) <= usize::from(u16::MAX) {
+            if (2 * r + 1) * (2 * r + 2) < 1 << 15 {
                 simd(
                     #[inline(always)]
-                    || strip_of::<u16>(&window, r, x0..x1, w, &mut bytes),
+                    || strip_of::<4>(&window, r, x0..x1, w, &mut bytes),
                 );
             } else {
                 simd(
                     #[inline(always)]
-                    || strip_of::<u32>(&window, r, x0..x1, w, &mut bytes),
+                    || strip_of::<8>(&window, r, x0..x1, w, &mut bytes),
                 );
             }
         }
@@ -95,99 +125,66 @@ pub(super) fn filter<U: Send>(
 }
 
 #[inline(always)]
-fn strip_of<K: Count>(
+fn strip_of<const N: usize>(
     rows: &[&[u8]],
     r: usize,
     xs: std::ops::Range<usize>,
     w: usize,
     out: &mut [u8],
 ) {
-    let mut columns = vec![Column::default(); xs.len() + 2 * r];
+    let empty = Column { coarse: Bins::EMPTY, fine: [Bins::EMPTY; 16] };
+    let mut columns = vec![empty; xs.len() + 2 * r];
     let cut = |y: usize| &rows[y][xs.start..xs.end + 2 * r];
     for y in 0..2 * r {
         for (column, &v) in columns.iter_mut().zip(cut(y)) {
-            enter(column, v);
+            column.enter(v);
         }
     }
     for (y, out) in out.chunks_exact_mut(w).enumerate() {
-        if y == 0 {
-            for (column, &v) in columns.iter_mut().zip(cut(2 * r)) {
-                enter(column, v);
-            }
-        } else {
-            let moved = cut(y + 2 * r).iter().zip(cut(y - 1));
-            for (column, (&new, &old)) in columns.iter_mut().zip(moved) {
-                enter(column, new);
-                leave(column, old);
+        if y > 0 {
+            for (column, &v) in columns.iter_mut().zip(cut(y - 1)) {
+                column.leave(v);
             }
         }
-        slide_right::<K>(&columns, r, &mut out[xs.clone()]);
+        for (column, &v) in columns.iter_mut().zip(cut(y + 2 * r)) {
+            column.enter(v);
+        }
+        slide_right::<N>(&columns, r, &mut out[xs.clone()]);
     }
 }
 
 #[inline(always)]
-fn enter(column: &mut Column, v: u8) {
-    let (c, f) = (usize::from(v >> 4), usize::from(v & 15));
-    for j in 0..16 {
-        column.coarse[j] = column.coarse[j].wrapping_add(STEPS[c][j]);
-        column.fine[c][j] = column.fine[c][j].wrapping_add(STEPS[f][j]);
-    }
-}
-
-#[inline(always)]
-fn leave(column: &mut Column, v: u8) {
-    let (c, f) = (usize::from(v >> 4), usize::from(v & 15));
-    for j in 0..16 {
-        column.coarse[j] = column.coarse[j].wrapping_sub(STEPS[c][j]);
-        column.fine[c][j] = column.fine[c][j].wrapping_sub(STEPS[f][j]);
-    }
-}
-
-#[inline(always)]
-fn slide_right<K: Count>(columns: &[Column], r: usize, out: &mut [u8]) {
+fn slide_right<const N: usize>(columns: &[Column<N>], r: usize, out: &mut [u8]) {
     let n = 2 * r + 1;
-    let rank = K::of((n * n - 1) / 2);
-    let zeros = [0; 16];
-    // On the heap, because bins kept in registers across the loop were taken apart by the optimizer:
-    // twice the time.
-    let mut state = vec![[K::default(); 16]; 17];
-    let Some((coarse, fine)) = state.split_first_mut() else { return };
+    let rank = ((n * n - 1) / 2) as u64;
+    let mut coarse = Bins::EMPTY;
     for column in &columns[..2 * r] {
-        step(coarse, &column.coarse, &zeros);
+        coarse.add(&column.coarse);
     }
+    let mut fine = [Bins::EMPTY; 16];
     // The fine bins `b` are those of the window whose first column is `reached[b] - 1`; 0: of none.
     let mut reached = [0; 16];
     for (x, out) in out.iter_mut().enumerate() {
-        let left = if x == 0 { &zeros } else { &columns[x - 1].coarse };
-        step(coarse, &columns[x + 2 * r].coarse, left);
-        let b = (not_above(coarse, rank) & 15) as usize;
-        let below = if b == 0 { K::default() } else { coarse[b - 1] };
+        coarse.add(&columns[x + 2 * r].coarse);
+        if x > 0 {
+            coarse.sub(&columns[x - 1].coarse);
+        }
+        let b = coarse.not_above(rank) & 15;
+        let below = if b == 0 { 0 } else { coarse.lane(b - 1) };
         let bins = &mut fine[b];
         let from = reached[b];
         if from == 0 || x + 1 - from > r {
-            *bins = [K::default(); 16];
+            *bins = Bins::EMPTY;
             for column in &columns[x..=x + 2 * r] {
-                step(bins, &column.fine[b], &zeros);
+                bins.add(&column.fine[b]);
             }
         } else {
             for i in from..=x {
-                step(bins, &columns[i + 2 * r].fine[b], &columns[i - 1].fine[b]);
+                bins.add(&columns[i + 2 * r].fine[b]);
+                bins.sub(&columns[i - 1].fine[b]);
             }
         }
         reached[b] = x + 1;
-        *out = (b as u8) << 4 | (not_above(bins, rank - below) & 15);
+        *out = (b << 4 | bins.not_above(rank - below) & 15) as u8;
     }
-}
-
-#[inline(always)]
-fn step<K: Count>(bins: &mut Bins<K>, enter: &Bins<u16>, leave: &Bins<u16>) {
-    for j in 0..16 {
-        bins[j] = bins[j].moved(enter[j], leave[j]);
-    }
-}
-
-/// How many of the cumulative bins hold at most `rank` values: the bin of the value of that rank.
-#[inline(always)]
-fn not_above<K: Count>(bins: &Bins<K>, rank: K) -> u8 {
-    bins.iter().map(|b| u8::from(*b <= rank)).sum()
 }
