@@ -67,6 +67,12 @@ impl Image {
     }
 
     /// The values of plane `c`, row by row.
+    pub fn plane_data(&self, c: usize) -> &[f32] {
+        let n = self.size.len();
+        &self.data[c * n..][..n]
+    }
+
+    /// The values of plane `c`, row by row.
     pub fn plane_mut(&mut self, c: usize) -> &mut [f32] {
         let n = self.size.len();
         &mut self.data[c * n..][..n]

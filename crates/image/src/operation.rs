@@ -15,6 +15,12 @@ pub trait Operation: Send + Sync {
     /// An image is processed in tiles with a margin of this many pixels.
     fn reach(&self) -> Option<u32>;
 
+    /// What the origin of a tile with its margin must be a multiple of, in pixels, for the tile to
+    /// give the same bytes as the whole: more than 1 where the algorithm works on a grid.
+    fn alignment(&self) -> u32 {
+        1
+    }
+
     /// Changes the sample.
     ///
     /// # Errors

@@ -36,7 +36,8 @@ fn applied(op: &dyn Operation, image: &Image, cx: &Context) -> Result<Image, OpE
 /// - the same bytes for 1 and 3 threads, and on a second run;
 /// - no panic and finite values for 1x1, 1xN, Nx1, 2x3 and empty images, alpha untouched;
 /// - cancelled -> [`OpError::Cancelled`];
-/// - where the reach is finite, tiles with that margin give the same bytes as the whole.
+/// - where the reach is finite, tiles with that margin, from the next origin that is a multiple of
+///   the alignment, give the same bytes as the whole.
 ///
 /// Use an image larger than the reach in both directions, or the last check proves nothing.
 ///
@@ -74,11 +75,17 @@ fn assert_tiled_is_whole(op: &dyn Operation, image: &Image, whole: &Image, reach
     for y in (0..height).step_by(th as usize) {
         for x in (0..width).step_by(tw as usize) {
             let tile = Rect { x, y, width: tw.min(width - x), height: th.min(height - y) };
-            let outer = tile.grown(reach, image.size());
+            let outer = aligned(tile.grown(reach, image.size()), op.alignment());
             let out = applied(op, &image.crop(outer), &Context::default()).expect("tile");
             let inner = Rect { x: x - outer.x, y: y - outer.y, ..tile };
             let same = out.crop(inner) == whole.crop(tile);
             assert!(same, "{}: tile {tile:?} differs, reach {reach}", op.info().id);
         }
     }
+}
+
+/// `rect` with its origin moved up and left to multiples of `step`.
+fn aligned(rect: Rect, step: u32) -> Rect {
+    let (dx, dy) = (rect.x % step, rect.y % step);
+    Rect { x: rect.x - dx, y: rect.y - dy, width: rect.width + dx, height: rect.height + dy }
 }
