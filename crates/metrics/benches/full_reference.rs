@@ -4,7 +4,7 @@ use divan::{Bencher, counter::ItemsCount};
 use restora_image::{Context, Image, Size};
 use restora_metrics::MetricError;
 use restora_metrics::full_reference::{
-    Mae, MsSsim, Mse, Psnr, Ssim, Window, mae, ms_ssim, mse, psnr, ssim,
+    CompareOptions, Mae, MsSsim, Mse, Psnr, Ssim, Window, compare, mae, ms_ssim, mse, psnr, ssim,
 };
 
 fn main() {
@@ -48,4 +48,11 @@ fn ssim_uniform_gray(bencher: Bencher) {
 #[divan::bench]
 fn ms_ssim_gray(bencher: Bencher) {
     measure(bencher, |x, y| ms_ssim(x, y, &MsSsim::default(), &Context::default()));
+}
+
+#[divan::bench]
+fn compare_gray(bencher: Bencher) {
+    measure(bencher, |x, y| {
+        compare(x, y, &CompareOptions::default(), &Context::default()).map(|c| c.psnr)
+    });
 }

@@ -1,6 +1,6 @@
 //! All full-reference measures of a pair at once, under one set of conventions.
 //!
-//! The reference of each measure is in its own file.
+//! Reference: none of its own; that of each measure is in its file.
 
 use super::conventions::{GrayConversion, OutOfRange, Pair, Unit};
 use super::{Mae, MsSsim, Mse, Pooling, Ssim, SsimBorder, Window};

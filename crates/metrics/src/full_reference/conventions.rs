@@ -1,3 +1,5 @@
+//! What published figures disagree about: gray conversion, values out of range, units.
+
 use crate::MetricError;
 use restora_image::{ColorSpace, Image, OpError, Size, to_luma};
 use serde::{Deserialize, Serialize};
