@@ -75,7 +75,7 @@ fn manifest(tree: &Tree, file: &File) -> Vec<Violation> {
         found.push(Violation::new(&file.path, 1, wanted));
     }
     let documented =
-        tree.get("ARCHITECTURE.md").is_none_or(|f| f.text.contains(&format!("`{package}`")));
+        tree.get("ARCHITECTURE.md").is_some_and(|f| f.text.contains(&format!("`{package}`")));
     if !documented {
         let wanted = format!("ARCHITECTURE.md does not name `{package}`");
         found.push(Violation::new(&file.path, 1, wanted));
@@ -181,6 +181,7 @@ mod tests {
     fn an_unknown_crate_a_wrong_name_and_one_without_documentation_are_found() {
         let (toy, ops) = ("crates/toy/Cargo.toml", "crates/ops/Cargo.toml");
         broken(&[(toy, OPS), DOCS], toy, 1, "no room");
+        broken(&[(ops, OPS)], ops, 1, "ARCHITECTURE.md");
         broken(&[(ops, OPS), ("ARCHITECTURE.md", "ops")], ops, 1, "ARCHITECTURE.md");
         broken(&[(ops, &OPS.replace("-ops", "-opps")), DOCS], ops, 1, "wanted `restora-ops`");
         broken(&[(ops, "[package\n"), DOCS], ops, 1, "not TOML");
