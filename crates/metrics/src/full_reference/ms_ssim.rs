@@ -108,9 +108,11 @@ fn halved(plane: PlaneRef, pooling: Pooling) -> Plane {
     let (w, h) = (plane.width(), plane.height());
     // By how much the first cell begins outside, and the number of cells, in each direction.
     let ((left, across), (top, down)) = match pooling {
+        // If only one direction is odd, padding makes the other one odd too, and its last line is
+        // left over: as many cells as without padding, one pixel further up or left.
         Pooling::Replicate => {
             let pad = (w % 2).max(h % 2);
-            ((pad, (w + pad) / 2), (pad, (h + pad) / 2))
+            ((pad, w.div_ceil(2)), (pad, h.div_ceil(2)))
         }
         Pooling::Zero => ((w % 2, w.div_ceil(2)), (h % 2, h.div_ceil(2))),
     };

@@ -68,8 +68,12 @@ pub(super) fn mean_over_values(
     // 64 Ki values: two 256 KiB windows, which stay in the second-level cache of one core.
     const BAND: usize = 1 << 16;
     let (x, y) = (pair.reference.data(), pair.distorted.data());
-    let sums =
-        map_bands(x.len(), BAND, cx, |band| Ok(simd(|| sum(&x[band.clone()], &y[band], term))))?;
+    let sums = map_bands(x.len(), BAND, cx, |band| {
+        Ok(simd(
+            #[inline(always)]
+            || sum(&x[band.clone()], &y[band], term),
+        ))
+    })?;
     Ok(sums.iter().sum::<f64>() / x.len() as f64)
 }
 

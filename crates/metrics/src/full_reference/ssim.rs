@@ -200,7 +200,10 @@ fn windows<const N: usize>(
     let bands = map_bands(rows, BAND, cx, |band| {
         let mut sum = Means::default();
         for x0 in (0..columns).step_by(STRIP) {
-            let part = simd(|| strip(x, y, x0, columns, band.clone(), taps, constants));
+            let part = simd(
+                #[inline(always)]
+                || strip(x, y, x0, columns, band.clone(), taps, constants),
+            );
             sum.ssim += part.ssim;
             sum.contrast += part.contrast;
         }

@@ -64,7 +64,7 @@ fn ssim_equals_the_formula_for_every_window_border_and_size() {
         for window in [Window::Gaussian, Window::Uniform] {
             for border in [SsimBorder::Valid, SsimBorder::Reflect, SsimBorder::Reflect101] {
                 for range in [1.0, 2.5] {
-                    let options = Ssim { window, border, range, ..Ssim::default() };
+                    let options = Ssim { range, window, border, ..Ssim::default() };
                     if border == SsimBorder::Valid && width.min(height) < window.taps() {
                         let got = ssim(&x, &y, &options, &Context::default());
                         assert!(matches!(got, Err(MetricError::TooSmall { .. })));
