@@ -66,6 +66,13 @@ impl Context<'_> {
         Rng::new(self.seed, id, step)
     }
 
+    /// The context of step number `index` of a pipeline: the seed is another one for each, so that
+    /// the same operation twice in a row draws different numbers.
+    #[must_use]
+    pub fn at_step(self, index: u64) -> Self {
+        Self { seed: Rng::new(self.seed, "step", index).next_u64(), ..self }
+    }
+
     /// # Errors
     /// [`OpError::Cancelled`] once somebody asked to stop. Call it every few milliseconds of work.
     pub fn check(&self) -> Result<(), OpError> {

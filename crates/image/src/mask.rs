@@ -1,4 +1,4 @@
-use crate::Size;
+use crate::{OpError, Size};
 
 /// Which pixels are missing. `true` = missing, to be filled, everywhere in this project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,20 @@ impl Mask {
     /// One `bool` per pixel, row by row.
     pub fn data(&self) -> &[bool] {
         &self.data
+    }
+
+    /// Marks as well what `other` marks.
+    ///
+    /// # Errors
+    /// [`OpError::SizeMismatch`] if `other` is of another size.
+    pub fn add(&mut self, other: &Self) -> Result<(), OpError> {
+        if other.size != self.size {
+            return Err(OpError::SizeMismatch { what: "mask", wanted: self.size, got: other.size });
+        }
+        for (m, o) in self.data.iter_mut().zip(&other.data) {
+            *m |= o;
+        }
+        Ok(())
     }
 
     /// Number of missing pixels.

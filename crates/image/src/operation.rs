@@ -43,6 +43,21 @@ pub struct OpInfo {
     pub params: &'static [ParamInfo],
 }
 
+impl OpInfo {
+    /// Number of the random stream of this operation, for [`crate::Context::rng`]: FNV-1a of its id,
+    /// so that different operations on one item draw different numbers.
+    pub const fn stream(&self) -> u64 {
+        let bytes = self.id.as_bytes();
+        let mut hash = 0xCBF2_9CE4_8422_2325_u64;
+        let mut i = 0;
+        while i < bytes.len() {
+            hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0000_0100_0000_01B3);
+            i += 1;
+        }
+        hash
+    }
+}
+
 /// One option of an operation.
 #[derive(Debug, PartialEq)]
 pub struct ParamInfo {
