@@ -1,4 +1,5 @@
-use crate::{DataError, FileMeta, Format, Header, Limits, exif, jpeg, orient, png, sniff};
+use crate::{DataError, FileMeta, Format, Header, Limits};
+use crate::{bmp, exif, gif, jpeg, orient, png, pnm, qoi, sniff, tiff, webp};
 use restora_image::Raster;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -32,12 +33,35 @@ pub fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, DataError> {
     let header = contained(format, || match format {
         Format::Jpeg => jpeg::header(bytes),
         Format::Png => png::header(bytes),
-        other => Err(DataError::Unsupported(format!("{} is to come", other.name()))),
-    });
+        Format::WebP => webp::header(bytes),
+        Format::Tiff => tiff::header(bytes),
+        Format::Bmp => bmp::header(bytes),
+        Format::Pnm => pnm::header(bytes),
+        Format::Qoi => qoi::header(bytes),
+        Format::Gif => gif::header(bytes),
+    })?;
     // A claim beyond the limits is reported as such even where the file could not hold it.
-    let header = header?;
     limits.check(&header)?;
+    if let Some(most) = most_bytes_per_byte(format) {
+        header.check_plausible(bytes.len(), most)?;
+    }
     Ok(header)
+}
+
+/// How many decoded bytes one byte of a file can yield at most, where that is bounded and not
+/// checked more closely by the decoder before it allocates.
+const fn most_bytes_per_byte(format: Format) -> Option<u64> {
+    match format {
+        // A block takes at least one bit in its DC scan; subsampled chroma blocks, together three
+        // bits, may cover as many as 32x32 pixels of 3 bytes.
+        Format::Jpeg => Some(8 * 1024),
+        // Deflate shrinks to 1/1032 at most (a match of 258 bytes in two bits), sub-byte depths are
+        // expanded by up to 8, palettes by another 4.
+        Format::Png => Some(1032 * 32),
+        // A run of 62 pixels in a byte.
+        Format::Qoi => Some(62 * 4),
+        _ => None,
+    }
 }
 
 /// Decodes a whole file. The content alone decides what it is.
@@ -51,14 +75,20 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, DataError> {
     let mut decoded = contained(format, || match format {
         Format::Jpeg => jpeg::decode(bytes, &header),
         Format::Png => png::decode(bytes, &header, limits),
-        other => Err(DataError::Unsupported(format!("{} is to come", other.name()))),
+        Format::WebP => webp::decode(bytes, &header),
+        Format::Tiff => tiff::decode(bytes),
+        Format::Bmp => bmp::decode(bytes),
+        Format::Pnm => pnm::decode(bytes),
+        Format::Qoi => qoi::decode(bytes, &header),
+        Format::Gif => gif::decode(bytes),
     })?;
     let meta = &mut decoded.meta;
     if let Some(block) = meta.exif.take() {
         let orientation = exif::orientation(&block);
         meta.exif = Some(exif::normalized(block, orientation));
-        meta.orientation = orientation;
+        // TIFF has applied its own, page by page, and says 1 here.
         if orientation != 1 {
+            meta.orientation = orientation;
             let turn = |page| orient::upright(page, orientation);
             decoded.pages = decoded.pages.into_iter().map(turn).collect();
         }

@@ -1,4 +1,5 @@
-use crate::{AtomicFile, DataError, FileMeta, Format, jpeg, png};
+use crate::{AtomicFile, DataError, FileMeta, Format};
+use crate::{bmp, gif, jpeg, png, pnm, qoi, tiff, webp};
 use restora_image::{Depth, Layout, Pixels, Raster};
 use serde::{Deserialize, Serialize};
 use std::io::{Cursor, Seek, Write};
@@ -65,8 +66,13 @@ pub fn encode_to(
     }
     match format {
         Format::Jpeg => jpeg::encode(out, first, meta, options),
-        Format::Png => png::encode(&mut *out, first, meta, options),
-        other => Err(DataError::Unsupported(format!("{} is to come", other.name()))),
+        Format::Png => png::encode(out, first, meta, options),
+        Format::WebP => webp::encode(out, first, meta),
+        Format::Tiff => tiff::encode(out, pages, meta),
+        Format::Bmp => bmp::encode(out, first, meta),
+        Format::Pnm => pnm::encode(out, first, meta),
+        Format::Qoi => qoi::encode(out, first, meta),
+        Format::Gif => gif::encode(out, first),
     }
 }
 

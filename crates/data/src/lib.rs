@@ -18,19 +18,25 @@
 //!   `catch_unwind` of [`decode`].
 
 mod atomic;
+mod bmp;
 mod bytes;
 mod decode;
 mod encode;
 mod error;
 mod exif;
 mod format;
+mod gif;
 mod glob;
 pub mod jpeg;
 mod limits;
 mod meta;
 mod orient;
 mod png;
+mod pnm;
+mod qoi;
+mod tiff;
 mod walk;
+mod webp;
 
 pub use atomic::{AtomicFile, TEMPORARY_SUFFIX, remove_stale_temporaries, write_atomically};
 pub use decode::{Decoded, decode, read_header};
@@ -38,5 +44,5 @@ pub use encode::{EncodeOptions, PngCompression, Sink, encode, encode_to, fit, wr
 pub use error::{DataError, ItemError};
 pub use format::{Format, sniff};
 pub use limits::{Header, Limits};
-pub use meta::{Density, DensityUnit, FileMeta, JpegDetail, PngDetail};
+pub use meta::{Density, DensityUnit, FileMeta, JpegDetail, PngDetail, PnmDetail, TiffDetail};
 pub use walk::{Entry, Input, Source, Walk, walk};

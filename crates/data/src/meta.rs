@@ -23,6 +23,12 @@ pub struct FileMeta {
     pub jpeg: Option<JpegDetail>,
     /// PNG only.
     pub png: Option<PngDetail>,
+    /// PNM only.
+    pub pnm: Option<PnmDetail>,
+    /// TIFF only.
+    pub tiff: Option<TiffDetail>,
+    /// QOI only: all channels are linear.
+    pub qoi_linear: bool,
     /// What the reader should know: an animation of which one frame was taken, a conversion.
     pub notes: Vec<String>,
 }
@@ -40,6 +46,9 @@ impl FileMeta {
             density: None,
             jpeg: None,
             png: None,
+            pnm: None,
+            tiff: None,
+            qoi_linear: false,
             notes: Vec::new(),
         }
     }
@@ -104,4 +113,35 @@ pub struct PngDetail {
     pub text: Vec<(String, String)>,
     /// iTXt chunks: keyword and text.
     pub utf8_text: Vec<(String, String)>,
+}
+
+/// Which of the Netpbm formats a file was.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PnmDetail {
+    /// Samples as text.
+    pub ascii: bool,
+    /// PAM.
+    pub pam: bool,
+    /// Maximum of the samples of a 16-bit file, 255 otherwise.
+    pub max: u16,
+    /// Scale of a PFM file; its sign is its byte order.
+    pub scale: f64,
+}
+
+impl Default for PnmDetail {
+    /// Binary, full range.
+    fn default() -> Self {
+        Self { ascii: false, pam: false, max: 65535, scale: -1.0 }
+    }
+}
+
+/// How a TIFF stored its first page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TiffDetail {
+    /// Value of the compression tag.
+    pub compression: u16,
+    /// Value of the predictor tag.
+    pub predictor: u16,
+    /// Meaning of the extra sample: 0 unspecified, 2 opacity.
+    pub extra: u16,
 }

@@ -51,11 +51,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, DataError> {
         _ => return Err(corrupt(format!("color type {color} does not exist"))),
     };
     let depth = if bits == 16 { Depth::U16 } else { Depth::U8 };
-    let header = Header::single(Format::Png, Size::new(width, height), layout, depth)?;
-    // Deflate shrinks to 1/1032 at most (a match of 258 bytes in two bits), sub-byte depths are
-    // expanded by up to 8, palettes by another 4.
-    header.check_plausible(bytes.len(), 1032 * 32)?;
-    Ok(header)
+    Header::single(Format::Png, Size::new(width, height), layout, depth)
 }
 
 pub(crate) fn decode(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Decoded, DataError> {
