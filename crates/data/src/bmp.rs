@@ -130,11 +130,19 @@ fn masks(b: Bytes, bits: u32, compression: u32, len: u64) -> Result<([u32; 4], u
     let word = |at| b.u32(at).ok_or_else(ends);
     let alpha = if len >= 56 || compression == 6 { word(66)? } else { 0 };
     let masks = [word(54)?, word(58)?, word(62)?, alpha];
-    let contiguous = |m: u32| m == 0 || (m >> m.trailing_zeros()).wrapping_add(1).is_power_of_two() || m == u32::MAX;
+    let contiguous = |m: u32| {
+        m == 0 || (m >> m.trailing_zeros()).wrapping_add(1).is_power_of_two() || m == u32::MAX
+    };
     if masks[..3].contains(&0) || !masks.into_iter().all(contiguous) {
         return Err(corrupt(format!("bit fields {masks:08X?}")));
     }
-    let own = if len > 40 { 0 } else if compression == 6 { 16 } else { 12 };
+    let own = if len > 40 {
+        0
+    } else if compression == 6 {
+        16
+    } else {
+        12
+    };
     Ok((masks, own))
 }
 
@@ -274,7 +282,11 @@ fn run_lengths(data: &[u8], head: &Head, out: &mut [u8]) -> Result<(), DataError
     }
 }
 
-pub(crate) fn encode(out: &mut dyn Write, raster: &Raster, meta: &FileMeta) -> Result<(), DataError> {
+pub(crate) fn encode(
+    out: &mut dyn Write,
+    raster: &Raster,
+    meta: &FileMeta,
+) -> Result<(), DataError> {
     let Pixels::U8(v) = &raster.pixels else {
         return Err(DataError::Unsupported("BMP holds 8 bits".into()));
     };
@@ -309,8 +321,7 @@ pub(crate) fn encode(out: &mut dyn Write, raster: &Raster, meta: &FileMeta) -> R
         word(v);
     }
     if info == 124 {
-        let masks =
-            if alpha { [0x00FF_0000, 0xFF00, 0xFF, 0xFF00_0000u32] } else { [0, 0, 0, 0] };
+        let masks = if alpha { [0x00FF_0000, 0xFF00, 0xFF, 0xFF00_0000u32] } else { [0, 0, 0, 0] };
         masks.into_iter().for_each(&mut word);
         word(if icc.is_empty() { 0x7352_4742 } else { 0x4D42_4544 });
         (0..12).for_each(|_| word(0));

@@ -225,9 +225,9 @@ fn binary(data: &[u8], head: &Head, row: usize, row_bytes: usize) -> Result<Pixe
         Kind::Bitmap => {
             let mut out = Vec::with_capacity(row * head.size.h());
             for line in data.chunks_exact(row_bytes) {
-                out.extend((0..row).map(|x| {
-                    if line[x / 8] >> (7 - x % 8) & 1 == 1 { 0u8 } else { 255 }
-                }));
+                out.extend(
+                    (0..row).map(|x| if line[x / 8] >> (7 - x % 8) & 1 == 1 { 0u8 } else { 255 }),
+                );
             }
             Pixels::U8(out)
         }
@@ -267,7 +267,11 @@ fn binary(data: &[u8], head: &Head, row: usize, row_bytes: usize) -> Result<Pixe
     })
 }
 
-pub(crate) fn encode(out: &mut dyn Write, raster: &Raster, meta: &FileMeta) -> Result<(), DataError> {
+pub(crate) fn encode(
+    out: &mut dyn Write,
+    raster: &Raster,
+    meta: &FileMeta,
+) -> Result<(), DataError> {
     let detail = meta.pnm.unwrap_or_default();
     let (w, h) = (raster.size.width, raster.size.height);
     let color = raster.layout.colors() == 3;

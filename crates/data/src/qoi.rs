@@ -19,7 +19,8 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, DataError> {
         4 => Layout::Rgba,
         n => return Err(corrupt(format!("{n} channels"))),
     };
-    let size = Size::new(u32::from_be_bytes([w3, w2, w1, w0]), u32::from_be_bytes([h3, h2, h1, h0]));
+    let size =
+        Size::new(u32::from_be_bytes([w3, w2, w1, w0]), u32::from_be_bytes([h3, h2, h1, h0]));
     Header::single(Format::Qoi, size, layout, Depth::U8)
 }
 
@@ -40,7 +41,8 @@ pub(crate) fn decode(bytes: &[u8], header: &Header) -> Result<Decoded, DataError
         if run > 0 {
             run -= 1;
         } else {
-            (pixel, run, data) = next(data, pixel, &seen).ok_or_else(|| corrupt("it ends early"))?;
+            (pixel, run, data) =
+                next(data, pixel, &seen).ok_or_else(|| corrupt("it ends early"))?;
             seen[hash(pixel)] = pixel;
         }
         out.copy_from_slice(&pixel[..n]);
@@ -83,7 +85,11 @@ fn next<'a>(data: &'a [u8], last: [u8; 4], seen: &[[u8; 4]; 64]) -> Option<Step<
     })
 }
 
-pub(crate) fn encode(out: &mut dyn Write, raster: &Raster, meta: &FileMeta) -> Result<(), DataError> {
+pub(crate) fn encode(
+    out: &mut dyn Write,
+    raster: &Raster,
+    meta: &FileMeta,
+) -> Result<(), DataError> {
     let Pixels::U8(v) = &raster.pixels else {
         return Err(DataError::Unsupported("QOI holds 8 bits".into()));
     };

@@ -75,13 +75,18 @@ pub(crate) fn decode(bytes: &[u8], header: &Header) -> Result<Decoded, DataError
     }
     meta.icc = decoder.icc_profile().map_err(decoding)?;
     // Some writers keep JPEG's prefix.
-    meta.exif = decoder.exif_metadata().map_err(decoding)?.map(|block| {
-        block.strip_prefix(b"Exif\0\0").map(<[u8]>::to_vec).unwrap_or(block)
-    });
+    meta.exif = decoder
+        .exif_metadata()
+        .map_err(decoding)?
+        .map(|block| block.strip_prefix(b"Exif\0\0").map(<[u8]>::to_vec).unwrap_or(block));
     Ok(Decoded { pages: vec![raster], meta })
 }
 
-pub(crate) fn encode(out: &mut dyn Write, raster: &Raster, meta: &FileMeta) -> Result<(), DataError> {
+pub(crate) fn encode(
+    out: &mut dyn Write,
+    raster: &Raster,
+    meta: &FileMeta,
+) -> Result<(), DataError> {
     let Pixels::U8(v) = &raster.pixels else {
         return Err(DataError::Unsupported("WebP holds 8 bits".into()));
     };

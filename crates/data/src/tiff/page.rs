@@ -65,7 +65,10 @@ impl Page {
         let side = |tag: u16| {
             let v = d.get(&tag).and_then(|v| v.uint(0));
             let v = v.ok_or_else(|| corrupt(format!("no width or height (tag {tag})")))?;
-            u32::try_from(v).ok().filter(|v| *v > 0).ok_or_else(|| corrupt(format!("a side of {v}")))
+            u32::try_from(v)
+                .ok()
+                .filter(|v| *v > 0)
+                .ok_or_else(|| corrupt(format!("a side of {v}")))
         };
         let size = Size::new(side(tag::WIDTH)?, side(tag::HEIGHT)?);
         let compression = uint(tag::COMPRESSION, 1) as u16;
@@ -77,7 +80,11 @@ impl Page {
             let Some(values) = d.get(&tag) else { return Ok(default) };
             let first = values.uint(0).unwrap_or(default);
             let differs = (1..values.count.min(per_pixel)).any(|i| values.uint(i) != Some(first));
-            if differs { Err(unsupported(format!("samples that differ (tag {tag})"))) } else { Ok(first) }
+            if differs {
+                Err(unsupported(format!("samples that differ (tag {tag})")))
+            } else {
+                Ok(first)
+            }
         };
         let bits = all_equal(tag::BITS, 1)? as u32;
         let format = all_equal(tag::SAMPLE_FORMAT, 1)?;
@@ -97,9 +104,7 @@ impl Page {
             _ => return Err(unsupported(format!("{per_pixel} samples per pixel"))),
         };
         let samples = match (photometric, format, bits) {
-            (3, 1 | 4, 1..=8) if !alpha => {
-                Samples::Palette { bits, colors: palette(d, bits)? }
-            }
+            (3, 1 | 4, 1..=8) if !alpha => Samples::Palette { bits, colors: palette(d, bits)? },
             (0..=2, 1 | 4, 1..=16) => Samples::Integer { bits, inverted: photometric == 0 },
             (1 | 2, 3, 16 | 32 | 64) => Samples::Float { bits },
             (_, 2, _) => return Err(unsupported("signed integers are not read")),
@@ -191,7 +196,8 @@ fn palette(d: &Directory, bits: u32) -> Result<Vec<[u8; 3]>, DataError> {
     for i in 0..n {
         let mut color = [0u64; 3];
         for (c, v) in color.iter_mut().enumerate() {
-            *v = map.uint(c as u64 * n + i).ok_or_else(|| corrupt("a palette that is too short"))?;
+            *v =
+                map.uint(c as u64 * n + i).ok_or_else(|| corrupt("a palette that is too short"))?;
         }
         colors.push(color);
     }

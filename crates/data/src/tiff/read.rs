@@ -143,7 +143,8 @@ fn raster(tiff: &Tiff, directory: &Directory, page: &Page) -> Result<Raster, Dat
         }
     }
     let mut raster = Raster::zeros(page.size, page.layout, page.depth);
-    let mut row = vec![0; usize::try_from(page.row_bytes()).map_err(|_| corrupt("a row too long"))?];
+    let mut row =
+        vec![0; usize::try_from(page.row_bytes()).map_err(|_| corrupt("a row too long"))?];
     let mut scratch = Vec::new();
     for index in 0..per_plane * planes as u64 {
         let (plane, index_in_plane) = ((index / per_plane) as usize, index % per_plane);

@@ -35,9 +35,8 @@ pub(crate) fn encode(
     pages: &[Raster],
     meta: &FileMeta,
 ) -> Result<(), DataError> {
-    let bytes = |p: &Raster| {
-        p.size.pixels() * p.layout.samples() as u64 * u64::from(p.depth().bits() / 8)
-    };
+    let bytes =
+        |p: &Raster| p.size.pixels() * p.layout.samples() as u64 * u64::from(p.depth().bits() / 8);
     // Compressed strips may grow a little; beyond this, offsets of 32 bits may not do.
     let big = pages.iter().map(bytes).sum::<u64>() > 3_900_000_000;
     let start = out.stream_position()?;
@@ -97,10 +96,7 @@ fn fields(page: &Raster, meta: &FileMeta, compression: u16, predictor: u16) -> V
         Field::shorts(tag::PHOTOMETRIC, &[if page.layout.colors() == 1 { 1 } else { 2 }]),
         Field::shorts(tag::SAMPLES, &[n as u16]),
         Field::shorts(tag::PLANAR, &[1]),
-        Field::shorts(
-            tag::SAMPLE_FORMAT,
-            &vec![if page.depth() == Depth::F32 { 3 } else { 1 }; n],
-        ),
+        Field::shorts(tag::SAMPLE_FORMAT, &vec![if page.depth() == Depth::F32 { 3 } else { 1 }; n]),
     ];
     if predictor != 1 {
         fields.push(Field::shorts(tag::PREDICTOR, &[predictor]));
