@@ -9,7 +9,7 @@ fn known(sigma: f32, patch_radius: u32, search_radius: u32) -> NlMeans {
 }
 
 /// The formula of the module, in `f64`, pixel by pixel.
-fn oracle(image: &Image, sigma: f64, h: f64, r: isize, s: isize) -> Vec<f64> {
+fn oracle(image: &Image, sigma: f64, h: f64, rho: f64, r: isize, s: isize) -> Vec<f64> {
     let (wd, ht) = (image.size().w() as isize, image.size().h() as isize);
     let at = |c: usize, x: isize, y: isize| {
         let x = Border::Reflect.index(x, wd as usize).unwrap();
@@ -27,7 +27,8 @@ fn oracle(image: &Image, sigma: f64, h: f64, r: isize, s: isize) -> Vec<f64> {
         sum / (n * channels as f64)
     };
     let weight = |x: isize, y: isize, dx: isize, dy: isize| {
-        (-(distance(x, y, dx, dy) - 2.0 * sigma * sigma).max(0.0) / (h * h)).exp()
+        let far = (dx * dx + dy * dy) as f64 / (2.0 * rho * rho);
+        (-(distance(x, y, dx, dy) - 2.0 * sigma * sigma).max(0.0) / (h * h) - far).exp()
     };
     let mut out = Vec::new();
     for c in 0..channels {
@@ -54,12 +55,18 @@ fn equals_the_formula() {
     let gray = noisy(&synthetic(Size::new(23, 11)), 0.1, 3);
     let rgb = noisy(&synthetic_rgb(Size::new(9, 8)), 0.1, 4);
     let narrow = gray.crop(Rect { x: 3, y: 0, width: 2, height: 11 });
-    for (image, r, s) in
-        [(&gray, 0, 2), (&gray, 1, 3), (&gray, 2, 2), (&rgb, 1, 2), (&rgb, 3, 2), (&narrow, 4, 3)]
-    {
-        let options = NlMeans { h: Some(0.08), ..known(0.1, r, s) };
+    for (image, r, s, locality) in [
+        (&gray, 0, 2, None),
+        (&gray, 1, 3, Some(1.5)),
+        (&gray, 2, 2, Some(3.0)),
+        (&rgb, 1, 2, None),
+        (&rgb, 3, 2, Some(2.0)),
+        (&narrow, 4, 3, Some(4.0)),
+    ] {
+        let options = NlMeans { h: Some(0.08), locality, ..known(0.1, r, s) };
         let out = nl_means(image, &options, &Context::default()).unwrap();
-        let want = oracle(image, f64::from(0.1_f32), f64::from(0.08_f32), r as isize, s as isize);
+        let rho = f64::from(locality.unwrap_or(f32::MAX));
+        let want = oracle(image, f64::from(0.1_f32), f64::from(0.08_f32), rho, r as isize, s as isize);
         for (a, b) in out.data().iter().zip(&want) {
             // Weights are within 4e-6 and sums of f32 within 1e-6 of their size.
             assert!((f64::from(*a) - b).abs() < 2e-5, "r {r} s {s}: {a} {b}");
@@ -91,7 +98,7 @@ fn a_flat_image_stays_flat_and_no_noise_means_no_change() {
 #[test]
 fn a_strong_filter_is_the_mean_over_the_search_window() {
     let image = noisy(&synthetic(Size::new(20, 20)), 0.1, 5);
-    let options = NlMeans { h: Some(1e6), ..known(0.1, 1, 3) };
+    let options = NlMeans { h: Some(1e6), locality: None, ..known(0.1, 1, 3) };
     let out = nl_means(&image, &options, &Context::default()).unwrap();
     let window = image.crop(Rect { x: 7, y: 7, width: 7, height: 7 });
     let mean = window.data().iter().sum::<f32>() / 49.0;
@@ -137,6 +144,8 @@ fn options_out_of_range_are_errors() {
         assert_eq!(name(&NlMeans::with_sigma(sigma)), "sigma");
     }
     for h in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        let locality = NlMeans { locality: Some(h), ..NlMeans::with_sigma(0.1) };
+        assert_eq!(name(&locality), "locality");
         assert_eq!(name(&NlMeans { h: Some(h), ..NlMeans::with_sigma(0.1) }), "h");
     }
     assert_eq!(name(&known(0.1, 33, 6)), "patch-radius");

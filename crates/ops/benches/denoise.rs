@@ -1,0 +1,25 @@
+//! Classical denoisers on a 768x512 image, one thread: `cargo bench -p restora-ops --bench denoise`.
+
+use divan::{Bencher, black_box};
+use restora_image::{Context, Image, Size};
+use restora_ops::denoise;
+use restora_testkit::{noisy, synthetic, synthetic_rgb};
+
+const SIGMA: f32 = 25.0 / 255.0;
+
+fn main() {
+    divan::main();
+}
+
+fn picture(channels: usize) -> Image {
+    let size = Size::new(768, 512);
+    let clean = if channels == 1 { synthetic(size) } else { synthetic_rgb(size) };
+    noisy(&clean, SIGMA, 1)
+}
+
+#[divan::bench(args = [1, 3])]
+fn nl_means(bencher: Bencher, channels: usize) {
+    let image = picture(channels);
+    let options = denoise::NlMeans::with_sigma(SIGMA);
+    bencher.bench_local(|| denoise::nl_means(black_box(&image), &options, &Context::default()));
+}

@@ -1,0 +1,40 @@
+//! Mean PSNR of the classical denoisers on the shared sets, against the peers' rows.
+//! `RESTORA_SHARED=.. cargo test --release -p restora-ops --test figures_denoise -- --ignored --nocapture`
+
+use restora_image::{Context, Image, OpError};
+use restora_ops::denoise::{NlMeans, nl_means};
+use restora_testkit::{awgn, psnr, set};
+
+type Denoiser = fn(&Image, f32) -> Result<Image, OpError>;
+
+/// Mean PSNR over every `step`-th image of a set, for sigma 15, 25, 50.
+fn scores(folder: &str, step: usize, denoise: Denoiser) -> [f64; 3] {
+    let images = set(&format!("denoise/{folder}"));
+    [15.0, 25.0, 50.0].map(|sigma| {
+        let scores: Vec<f64> = images
+            .iter()
+            .enumerate()
+            .step_by(step)
+            .map(|(i, (_, clean))| {
+                let restored = denoise(&awgn(clean, sigma, i), sigma / 255.0).expect("denoised");
+                psnr(clean, &restored)
+            })
+            .collect();
+        scores.iter().sum::<f64>() / scores.len() as f64
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are the result")]
+fn assert_at_least(what: &str, got: [f64; 3], wanted: [f64; 3]) {
+    println!("{what}: {got:.2?}, wanted {wanted:.2?}");
+    assert!(got.iter().zip(wanted).all(|(got, wanted)| *got >= wanted), "{what}");
+}
+
+#[test]
+#[ignore = "needs the shared sets"]
+fn non_local_means_is_above_its_figures() {
+    let run: Denoiser = |n, sigma| nl_means(n, &NlMeans::with_sigma(sigma), &Context::default());
+    assert_at_least("nl-means, Set12", scores("Set12", 1, run), [31.3, 28.8, 25.2]);
+    // The row of scikit-image's fast non-local means.
+    assert_at_least("nl-means, BSD68", scores("BSD68", 1, run), [30.20, 27.68, 24.57]);
+}
