@@ -66,7 +66,8 @@ fn equals_the_formula() {
         let options = NlMeans { h: Some(0.08), locality, ..known(0.1, r, s) };
         let out = nl_means(image, &options, &Context::default()).unwrap();
         let rho = f64::from(locality.unwrap_or(f32::MAX));
-        let want = oracle(image, f64::from(0.1_f32), f64::from(0.08_f32), rho, r as isize, s as isize);
+        let want =
+            oracle(image, f64::from(0.1_f32), f64::from(0.08_f32), rho, r as isize, s as isize);
         for (a, b) in out.data().iter().zip(&want) {
             // Weights are within 4e-6 and sums of f32 within 1e-6 of their size.
             assert!((f64::from(*a) - b).abs() < 2e-5, "r {r} s {s}: {a} {b}");
