@@ -88,22 +88,25 @@ pub(crate) fn blocks(plane: PlaneRef<'_>, step: usize) -> Vec<Block> {
     let d = basis();
     let transposed: [[f32; N]; N] = std::array::from_fn(|x| std::array::from_fn(|v| d[v][x]));
     let mut out = Vec::with_capacity(((height - N) / step + 1) * ((width - N) / step + 1));
-    simd(|| {
-        for y in (0..=height - N).step_by(step) {
-            let rows: [&[f32]; N] = std::array::from_fn(|k| plane.row(y + k));
-            for x in (0..=width - N).step_by(step) {
-                let mut block = [0.0f32; NN];
-                let mut clipped = 0;
-                for (row, line) in rows.iter().zip(block.chunks_exact_mut(N)) {
-                    line.copy_from_slice(&row[x..x + N]);
+    simd(
+        #[inline(always)]
+        || {
+            for y in (0..=height - N).step_by(step) {
+                let rows: [&[f32]; N] = std::array::from_fn(|k| plane.row(y + k));
+                for x in (0..=width - N).step_by(step) {
+                    let mut block = [0.0f32; NN];
+                    let mut clipped = 0;
+                    for (row, line) in rows.iter().zip(block.chunks_exact_mut(N)) {
+                        line.copy_from_slice(&row[x..x + N]);
+                    }
+                    for v in &block {
+                        clipped += u8::from(*v <= 0.0 || *v >= 1.0);
+                    }
+                    out.push(Block { dct: dct(&block, &d, &transposed), clipped });
                 }
-                for v in &block {
-                    clipped += u8::from(*v <= 0.0 || *v >= 1.0);
-                }
-                out.push(Block { dct: dct(&block, &d, &transposed), clipped });
             }
-        }
-    });
+        },
+    );
     out
 }
 

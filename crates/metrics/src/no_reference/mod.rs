@@ -4,6 +4,16 @@
 //! to say anything gives confidence 0.
 
 mod block_dct;
+mod blockiness;
+mod blur;
+mod exposure;
+mod impulse_rate;
+mod noise_correlation;
 mod noise_level;
 
+pub use blockiness::{Blockiness, blockiness};
+pub use blur::{Blur, blur};
+pub use exposure::{Exposure, exposure};
+pub use impulse_rate::{ImpulseRate, impulse_rate};
+pub use noise_correlation::{NoiseCorrelation, noise_correlation};
 pub use noise_level::{NoiseLevel, noise_level};
