@@ -1,48 +1,170 @@
 //! What ails a picture, measured without a reference.
 
-use restora_image::{ChannelNoise, Context, Image, NoiseModel, OpError};
+use restora_image::{Context, Image, NoiseModel, OpError};
+use restora_metrics::no_reference::{
+    Blockiness, Blur, Exposure, ImpulseRate, NoiseCorrelation, NoiseLevel, blockiness, blur,
+    exposure, impulse_rate, noise_correlation, noise_level,
+};
 use serde::{Deserialize, Serialize};
 
-/// What the diagnosis of a picture found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What the diagnosis of a picture found. Every finding carries its own `confidence` in `[0, 1]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Diagnosis {
-    /// Noise of each channel.
-    pub noise: NoiseModel,
+    /// White noise of each channel and its growth with the signal.
+    pub noise: NoiseLevel,
+    /// Spectrum of the noise in luminance.
+    pub correlation: NoiseCorrelation,
+    /// Salt-and-pepper and random-valued impulses.
+    pub impulses: ImpulseRate,
+    /// JPEG's block grid.
+    pub blocking: Blockiness,
+    /// Width of the edges.
+    pub blur: Blur,
+    /// Clipping, brightness, contrast.
+    pub exposure: Exposure,
+    /// The user knows the noise: [`Diagnosis::noise`] is what he said.
+    pub told: bool,
 }
 
 impl Diagnosis {
-    /// One noise level for the whole picture, in nominal range.
+    /// One noise level for the whole picture, in nominal range: the level of white noise or, where
+    /// the spectrum is that of correlated noise, its level over all frequencies.
     pub fn noise_sigma(&self) -> f32 {
-        self.noise.sigma()
+        let white = self.noise.model.sigma();
+        if self.is_correlated() { white.max(self.correlation.sigma) } else { white }
     }
 
-    /// The noise as the steps are told of it.
+    /// Is there noise, and is it stronger at low frequencies than white noise would be?
+    pub fn is_correlated(&self) -> bool {
+        let c = &self.correlation;
+        !self.told
+            && c.confidence > 0.5
+            && c.middle > 1.5 * c.high.max(self.noise.model.sigma())
+            && c.evenness_wide > 0.45
+    }
+
+    /// The noise as the steps are told of it: per channel, with the lag-one correlation.
     pub fn noise_model(&self) -> NoiseModel {
-        self.noise.clone()
+        let mut model = self.noise.model.clone();
+        if self.is_correlated() {
+            model.correlation = 0.5 * (self.correlation.horizontal + self.correlation.vertical);
+        }
+        model
     }
 
     /// The diagnosis with a noise level that the user knows, white and additive.
     #[must_use]
     pub fn told(&self, sigma: f32) -> Self {
-        Self { noise: NoiseModel::white(sigma, self.noise.channels.len()) }
+        let channels = self.noise.model.channels.len();
+        Self {
+            noise: NoiseLevel {
+                model: NoiseModel::white(sigma, channels),
+                confidence: 1.0,
+                slope_confidence: 1.0,
+            },
+            told: true,
+            ..self.clone()
+        }
     }
 
     /// Every finding as a name and a short text, for tables and reports.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
-        vec![("noise", format!("{:.1}/255", self.noise_sigma() * 255.0))]
+        let sure = |c: f32| format!(" (confidence {c:.2})");
+        let percent = |v: f32| format!("{:.1} %", 100.0 * v);
+        let n = &self.noise;
+        let channels: Vec<_> =
+            n.model.channels.iter().map(|c| format!("{:.1}", 255.0 * c.sigma)).collect();
+        let growth: Vec<_> = n
+            .model
+            .channels
+            .iter()
+            .filter(|c| c.b > 0.0)
+            .map(|c| format!("{:.2e} + {:.2e} I", c.a, c.b))
+            .collect();
+        let c = &self.correlation;
+        let mut facts = vec![
+            ("noise", format!("{:.1}/255", 255.0 * self.noise_sigma())),
+            (
+                "white noise per channel",
+                format!("{}, of 255{}", channels.join(", "), sure(n.confidence)),
+            ),
+        ];
+        if !growth.is_empty() {
+            let text = format!("{}{}", growth.join("; "), sure(n.slope_confidence));
+            facts.push(("noise variance", text));
+        }
+        facts.extend([
+            (
+                "noise correlation",
+                if self.is_correlated() {
+                    let (x, y) = (c.horizontal, c.vertical);
+                    format!("{x:.2} across, {y:.2} down{}", sure(c.confidence))
+                } else {
+                    "none found".into()
+                },
+            ),
+            (
+                "impulses",
+                format!(
+                    "{} salt and pepper, {} random{}",
+                    percent(self.impulses.salt_and_pepper),
+                    percent(self.impulses.random_valued),
+                    sure(self.impulses.confidence)
+                ),
+            ),
+            (
+                "JPEG blocks",
+                if self.blocking.confidence > 0.0 {
+                    format!(
+                        "{:.2}/255 at ({}, {}){}",
+                        255.0 * self.blocking.strength,
+                        self.blocking.offset_x,
+                        self.blocking.offset_y,
+                        sure(self.blocking.confidence)
+                    )
+                } else {
+                    "none found".into()
+                },
+            ),
+            ("edge blur", format!("{:.1} px{}", self.blur.sigma, sure(self.blur.confidence))),
+            (
+                "exposure",
+                format!(
+                    "mean {:.2}, contrast {:.2}, {} black, {} white{}",
+                    self.exposure.mean,
+                    self.exposure.contrast,
+                    percent(self.exposure.shadows),
+                    percent(self.exposure.highlights),
+                    sure(self.exposure.confidence)
+                ),
+            ),
+        ]);
+        facts
     }
 }
 
 /// Measures a picture.
 ///
+/// Each measure bounds its own cost by sampling, so that a picture of any size is done in about a
+/// quarter of a second.
+///
 /// # Errors
 /// [`OpError::Cancelled`].
 pub fn diagnose(image: &Image, cx: &Context) -> Result<Diagnosis, OpError> {
     cx.check()?;
+    let impulses = impulse_rate(image);
+    cx.check()?;
+    let noise = noise_level(image);
+    cx.check()?;
+    let correlation = noise_correlation(image);
+    cx.check()?;
     Ok(Diagnosis {
-        noise: NoiseModel {
-            channels: vec![ChannelNoise::default(); image.channels()],
-            correlation: 0.0,
-        },
+        noise,
+        correlation,
+        impulses,
+        blocking: blockiness(image),
+        blur: blur(image),
+        exposure: exposure(image),
+        told: false,
     })
 }

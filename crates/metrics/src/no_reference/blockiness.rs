@@ -13,6 +13,7 @@
 //! Queiroz, IEEE TIP 12, 2003, doi:10.1109/TIP.2002.807361.
 
 use restora_image::{Image, Plane, to_luma};
+use serde::{Deserialize, Serialize};
 
 /// Differences beyond this are edges of the scene.
 const CAP: f32 = 8.0 / 255.0;
@@ -20,7 +21,7 @@ const CAP: f32 = 8.0 / 255.0;
 const LINES: usize = 1024;
 
 /// What [`blockiness`] found.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Blockiness {
     /// Mean excess of the step across a block border, nominal range; 0 without a grid. About
     /// 0.2/255 at JPEG quality 90, 1/255 at 50, 3/255 at 10.

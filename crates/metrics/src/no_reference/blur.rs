@@ -14,6 +14,7 @@
 
 use super::noise_level::noise_level;
 use restora_image::{Image, Plane, Size, to_luma};
+use serde::{Deserialize, Serialize};
 
 /// Reblur `s0`, in pixels (the reference takes 1).
 const REBLUR: f32 = 1.0;
@@ -23,7 +24,7 @@ const PIXELS: usize = 4_000_000;
 const LEAST_GRADIENT: f32 = 0.03;
 
 /// What [`blur`] found.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Blur {
     /// Standard deviation in pixels of the blur at the sharpest quarter of the edges: below about
     /// 0.7 a picture is sharp, above 1.5 visibly soft. 0 if there is no edge.

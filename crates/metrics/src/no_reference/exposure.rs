@@ -12,6 +12,7 @@
 //! doi:10.1364/JOSAA.7.002032.
 
 use restora_image::{ColorSpace, Image};
+use serde::{Deserialize, Serialize};
 
 /// Pixels looked at.
 const PIXELS: usize = 1_000_000;
@@ -19,7 +20,7 @@ const PIXELS: usize = 1_000_000;
 const BINS: usize = 1024;
 
 /// What [`exposure`] found; all values in nominal range or shares in `[0, 1]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Exposure {
     /// Share of pixels that are black in every channel.
     pub shadows: f32,

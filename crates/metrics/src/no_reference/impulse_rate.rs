@@ -13,6 +13,7 @@
 //! IEEE TIP 14, 2005, doi:10.1109/TIP.2005.857261.
 
 use restora_image::{Image, PlaneRef};
+use serde::{Deserialize, Serialize};
 
 /// Side of a window in which impulses are counted.
 const WINDOW: usize = 32;
@@ -28,7 +29,7 @@ const DEVIATIONS: f32 = 3.5;
 const ROAD: f32 = 0.5;
 
 /// What [`impulse_rate`] found; rates are shares of the pixels, over all channels.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ImpulseRate {
     /// Rate of pixels driven to black or white.
     pub salt_and_pepper: f32,

@@ -23,6 +23,7 @@
 
 use super::block_dct::{N, NN, basis, dct};
 use restora_image::{ColorSpace, Image, Plane, simd};
+use serde::{Deserialize, Serialize};
 
 /// Neighborhoods looked at.
 const COUNT: usize = 10_000;
@@ -34,7 +35,7 @@ const CLASSES: usize = 6;
 const SHARE: f64 = 0.05;
 
 /// What [`noise_correlation`] found, for luminance (the plane itself for gray).
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NoiseCorrelation {
     /// Correlation between horizontal neighbors, 0 for white noise.
     pub horizontal: f32,
