@@ -7,7 +7,8 @@ use std::time::Instant;
 
 /// Runs every step, the cheap ones first, and names all that failed at the end.
 pub fn check() -> Result<()> {
-    let steps: [(&str, fn() -> Result<()>); 5] = [
+    type Step = (&'static str, fn() -> Result<()>);
+    let steps: [Step; 5] = [
         ("format", || run(&mut cargo("fmt --all --check"))),
         ("tidy", tidy::tidy),
         ("clippy", || run(&mut cargo("clippy --workspace --all-targets -- -D warnings"))),

@@ -89,7 +89,7 @@ fn is_rust(path: &str) -> bool {
 
 /// The line, from 1, of a place in a text.
 pub fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|b| **b == b'\n').count()
+    1 + text.bytes().take(offset).filter(|b| *b == b'\n').count()
 }
 
 /// Where `word` stands in `code`, not as a part of a longer name.

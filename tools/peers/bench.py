@@ -1,0 +1,183 @@
+"""The peers' side of `cargo xtask bench --against`.
+
+Usage: bench.py THREADS FOLDER. FOLDER/inputs.json names raw pixel files; each becomes a variable of
+its name in the calls below (height x width (x 3), u8, or f32 in nominal range [0, 1]; `*_255` are the
+f32 ones times 255). Then one request a line on standard input, one answer a line on standard output:
+
+    -> {"case": "opencv/median-5-u8", "runs": 30, "save": "out.f32"}
+    <- {"cpu_ms": 0.23, "wall_ms": 0.23, "planes": 1}         an image, saved planar in nominal range
+    <- {"cpu_ms": 4.0, "wall_ms": 4.1, "score": 0.73}         a number
+
+Times are the least of the runs; CPU time is that of the whole process, all threads.
+"""
+import json
+import os
+import sys
+
+THREADS = int(sys.argv[1])
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = str(THREADS)
+
+import io
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+PACKAGES = {
+    "opencv": "opencv-contrib-python-headless",
+    "skimage": "scikit-image",
+    "bm3d": "bm3d",
+    "pillow": "pillow",
+}
+SIGMA = 25 / 255
+FOLDER = Path(sys.argv[2])
+
+# Case: (call, value of white in what it returns). None: the call returns a number or bytes.
+CALLS = {
+    "opencv/median-3-u8": ("cv2.medianBlur(gray_u8, 3)", 255),
+    "opencv/median-5-u8": ("cv2.medianBlur(gray_u8, 5)", 255),
+    "opencv/median-7-u8": ("cv2.medianBlur(gray_u8, 7)", 255),
+    "opencv/median-9-u8": ("cv2.medianBlur(gray_u8, 9)", 255),
+    "opencv/median-15-u8": ("cv2.medianBlur(gray_u8, 15)", 255),
+    "opencv/median-31-u8": ("cv2.medianBlur(gray_u8, 31)", 255),
+    "opencv/median-63-u8": ("cv2.medianBlur(gray_u8, 63)", 255),
+    "opencv/median-5-f32": ("cv2.medianBlur(gray_255, 5)", 255),
+    "opencv/gaussian-2-u8": ("cv2.GaussianBlur(gray_u8, (0, 0), 2)", 255),
+    "opencv/gaussian-2-f32": ("cv2.GaussianBlur(gray_255, (0, 0), 2)", 255),
+    "opencv/bilateral-9-f32": ("cv2.bilateralFilter(noisy_255, 9, 2.5 * 25, 1.5)", 255),
+    "opencv/bilateral-9-f32-rgb": ("cv2.bilateralFilter(noisy_rgb_255, 9, 2.5 * 25, 1.5)", 255),
+    "opencv/guided-8-f32": ("cv2.ximgproc.guidedFilter(noisy_255, noisy_255, 8, 400.0)", 255),
+    "opencv/nl-means-7-21-u8": ("cv2.fastNlMeansDenoising(noisy_u8, None, 25, 7, 21)", 255),
+    "opencv/nl-means-5-21-u8": ("cv2.fastNlMeansDenoising(noisy_u8, None, 25, 5, 21)", 255),
+    "opencv/nl-means-7-21-u8-rgb": (
+        "cv2.fastNlMeansDenoisingColored(noisy_rgb_u8, None, 20, 20, 7, 21)", 255),
+    "skimage/nl-means-5-13": (
+        "restoration.denoise_nl_means(noisy, 5, 6, 0.7 * SIGMA, sigma=SIGMA, fast_mode=True)", 1),
+    "skimage/tv-chambolle": (
+        "restoration.denoise_tv_chambolle(noisy, 0.8 * SIGMA, eps=2e-5, max_num_iter=200)", 1),
+    "skimage/tv-chambolle-default": ("restoration.denoise_tv_chambolle(noisy, 0.8 * SIGMA)", 1),
+    "skimage/wavelet": (
+        'restoration.denoise_wavelet(noisy, sigma=SIGMA, wavelet="sym4", method="BayesShrink")', 1),
+    "skimage/wavelet-spun": (
+        'restoration.cycle_spin(noisy, restoration.denoise_wavelet, 7, num_workers=1, '
+        'func_kw=dict(sigma=SIGMA, wavelet="sym4", method="BayesShrink"))', 1),
+    "bm3d/gray": ("bm3d.bm3d(small_noisy, SIGMA)", 1),
+    "bm3d/rgb": ("bm3d.bm3d_rgb(small_noisy_rgb, SIGMA)", 1),
+    "skimage/ssim": (
+        "metrics.structural_similarity(gray, noisy, data_range=1.0, gaussian_weights=True, "
+        "sigma=1.5, use_sample_covariance=False)", None),
+    "skimage/ssim-uniform": ("metrics.structural_similarity(gray, noisy, data_range=1.0)", None),
+    "opencv/ssim": ("cv2.quality.QualitySSIM_compute(gray_u8, noisy_u8)[0][0]", None),
+    "opencv/psnr": ("cv2.PSNR(gray_u8, noisy_u8)", None),
+    "pillow/png-decode": ("pil_decode(png)", 255),
+    "opencv/png-decode": ("cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR_RGB)", 255),
+    "pillow/jpeg-decode": ("pil_decode(jpeg)", 255),
+    "opencv/jpeg-decode": ("cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)", 255),
+    "pillow/png-encode": ('pil_encode("PNG")', None),
+    "opencv/png-encode": ('cv2.imencode(".png", rgb_u8)[1]', None),
+    "pillow/jpeg-encode": ('pil_encode("JPEG", quality=90)', None),
+    "opencv/jpeg-encode": (
+        'cv2.imencode(".jpg", rgb_u8, [cv2.IMWRITE_JPEG_QUALITY, 90])[1]', None),
+}
+
+
+def pil_decode(data):
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def pil_encode(kind, **options):
+    out = io.BytesIO()
+    Image.fromarray(rgb_u8).save(out, kind, **options)
+    return out.getvalue()
+
+
+def load_inputs():
+    for name, (file, kind, shape) in json.loads((FOLDER / "inputs.json").read_text()).items():
+        pixels = np.fromfile(FOLDER / file, kind).reshape(shape)
+        globals()[name] = pixels
+        if kind == "float32":
+            globals()[f"{name}_255"] = pixels * np.float32(255)
+
+
+def import_peers():
+    """Those that are installed; a case of another fails by name."""
+    found = {}
+    for peer, package in PACKAGES.items():
+        try:
+            if peer == "opencv":
+                import cv2
+                cv2.setNumThreads(THREADS)
+                globals()["cv2"] = cv2
+            elif peer == "skimage":
+                from skimage import metrics, restoration
+                globals().update(metrics=metrics, restoration=restoration)
+            elif peer == "bm3d":
+                import bm3d
+                globals()["bm3d"] = bm3d
+            else:
+                from PIL import Image
+                globals()["Image"] = Image
+            found[peer] = version(package)
+        except ImportError as error:
+            print(f"{peer}: {error}", file=sys.stderr)
+    return {"python": platform.python_version(), "numpy": version("numpy"), **found}
+
+
+def timed(call, runs):
+    wall = cpu = float("inf")
+    for _ in range(runs):
+        w, c = time.perf_counter(), time.process_time()
+        out = call()
+        cpu = min(cpu, time.process_time() - c)
+        wall = min(wall, time.perf_counter() - w)
+    return out, cpu * 1e3, wall * 1e3
+
+
+def planar(out, white):
+    out = np.asarray(out, np.float32) / np.float32(white)
+    return out if out.ndim == 2 else np.moveaxis(out, -1, 0)
+
+
+def answer(request):
+    text, white = CALLS[request["case"]]
+    call = eval(f"lambda: {text}", globals())
+    out, cpu, wall = timed(call, request["runs"])
+    reply = {"cpu_ms": cpu, "wall_ms": wall}
+    if white is not None:
+        out = planar(out, white)
+        reply["planes"] = 1 if out.ndim == 2 else len(out)
+        if request.get("save"):
+            np.ascontiguousarray(out).tofile(request["save"])
+    elif isinstance(out, (bytes, np.ndarray)):
+        reply["bytes"] = len(out)
+    else:
+        reply["score"] = float(out)
+    return reply
+
+
+def main():
+    replies = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what a library prints is no reply
+    if THREADS == 1 and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # for those without a knob
+    load_inputs()
+    versions = import_peers()
+    if THREADS == 1 and "pillow" in versions:
+        (FOLDER / "photo.png").write_bytes(pil_encode("PNG"))
+        (FOLDER / "photo.jpg").write_bytes(pil_encode("JPEG", quality=90))
+        globals()["png"] = (FOLDER / "photo.png").read_bytes()
+        globals()["jpeg"] = (FOLDER / "photo.jpg").read_bytes()
+    print(json.dumps({"versions": versions, "calls": {k: v[0] for k, v in CALLS.items()}}), file=replies)
+    for line in sys.stdin:
+        try:
+            reply = answer(json.loads(line))
+        except Exception as error:
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(reply), file=replies)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+//! What is measured: for each case of the peers' script, ours.
+
+use super::pictures::{Pictures, SIGMA, as_u8};
+use anyhow::Result;
+use restora_data::{EncodeOptions, FileMeta, Format, JpegDetail, Limits, decode, encode};
+use restora_image::{Border, Context, Depth, Image, Layout, Pixels, Raster};
+use restora_metrics::full_reference::{Psnr, Ssim, SsimBorder, Window, psnr, ssim};
+use restora_ops::denoise::{NlMeans, nl_means};
+use restora_ops::filter::{Gaussian, Median, gaussian, median, median_u8};
+use std::path::Path;
+
+/// What ours gave.
+pub enum Answer {
+    Image(Image),
+    Raster(Raster),
+    Score(f64),
+    Bytes(usize),
+}
+
+type Ours<'a> = Box<dyn Fn(&Context) -> Result<Answer> + Send + Sync + 'a>;
+
+pub struct Case<'a> {
+    /// `peer/name`, as in the script.
+    pub id: &'static str,
+    pub what: &'static str,
+    /// The image, in words.
+    pub on: &'static str,
+    pub threads: usize,
+    /// Where the results are scored, not compared.
+    pub clean: Option<&'a Image>,
+    pub ours: Ours<'a>,
+}
+
+impl Case<'_> {
+    pub fn peer(&self) -> &str {
+        self.id.split('/').next().unwrap_or_default()
+    }
+
+    fn on_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+}
+
+const GRAY: &str = "768x512 gray f32";
+const GRAY_U8: &str = "768x512 gray u8";
+const RGB_U8: &str = "768x512 RGB u8";
+const SMALL: &str = "256x256 gray f32";
+const SMALL_RGB: &str = "256x256 RGB f32";
+
+/// Every case, in the order of the table. `folder` has the files that the decoders read.
+pub fn cases<'a>(p: &'a Pictures, folder: &Path) -> Result<Vec<Case<'a>>> {
+    let mut all = denoisers(p);
+    all.extend(filters(p)?);
+    all.extend(measures(p)?);
+    all.extend(files(p, folder)?);
+    Ok(all)
+}
+
+/// A case whose results are scored against `clean`.
+fn denoiser<'a>(
+    id: &'static str,
+    what: &'static str,
+    on: &'static str,
+    clean: &'a Image,
+    ours: impl Fn(&Context) -> Result<Image, restora_image::OpError> + Send + Sync + 'a,
+) -> Case<'a> {
+    let ours: Ours<'a> = Box::new(move |cx| Ok(Answer::Image(ours(cx)?)));
+    Case { id, what, on, threads: 1, clean: Some(clean), ours }
+}
+
+fn case<'a>(
+    id: &'static str,
+    what: &'static str,
+    on: &'static str,
+    ours: impl Fn(&Context) -> Result<Answer> + Send + Sync + 'a,
+) -> Case<'a> {
+    Case { id, what, on, threads: 1, clean: None, ours: Box::new(ours) }
+}
+
+fn denoisers(p: &Pictures) -> Vec<Case<'_>> {
+    let nlm = |id, what| {
+        let options = NlMeans::with_sigma(SIGMA);
+        denoiser(id, what, GRAY, &p.gray, move |cx| nl_means(&p.noisy, &options, cx))
+    };
+    vec![
+        nlm("opencv/nl-means-7-21-u8", "non-local means; peer patch 7, search 21, 8-bit"),
+        nlm("opencv/nl-means-5-21-u8", "non-local means; peer patch 5, search 21, 8-bit"),
+        nlm("skimage/nl-means-5-13", "non-local means; peer patch 5, search 13"),
+    ]
+}
+
+fn filters(p: &Pictures) -> Result<Vec<Case<'_>>> {
+    let median_case = |id, what, radius| -> Result<Case<'_>> {
+        let options = Median { radius, border: Border::Clamp };
+        let raster = as_u8(&p.gray)?;
+        Ok(case(id, what, GRAY_U8, move |cx| {
+            let Pixels::U8(pixels) = &raster.pixels else { unreachable!("made of 8 bits") };
+            let pixels = Pixels::U8(median_u8(pixels, raster.size, &options, cx)?);
+            Ok(Answer::Raster(Raster::new(raster.size, Layout::Gray, pixels)?))
+        }))
+    };
+    let median_float = |id, what| {
+        let options = Median { radius: 2, border: Border::Clamp };
+        case(id, what, GRAY, move |cx| Ok(Answer::Image(median(&p.gray, &options, cx)?)))
+    };
+    let blur = |id, what| {
+        let options = Gaussian::with_blur(2.0);
+        case(id, what, GRAY, move |cx| Ok(Answer::Image(gaussian(&p.gray, &options, cx)?)))
+    };
+    Ok(vec![
+        median_case("opencv/median-3-u8", "median 3x3", 1)?,
+        median_case("opencv/median-5-u8", "median 5x5", 2)?,
+        median_case("opencv/median-7-u8", "median 7x7", 3)?,
+        median_case("opencv/median-9-u8", "median 9x9", 4)?,
+        median_case("opencv/median-15-u8", "median 15x15", 7)?,
+        median_case("opencv/median-31-u8", "median 31x31", 15)?,
+        median_case("opencv/median-63-u8", "median 63x63", 31)?,
+        median_float("opencv/median-5-f32", "median 5x5"),
+        blur("opencv/gaussian-2-u8", "Gaussian sigma 2; peer 8-bit"),
+        blur("opencv/gaussian-2-f32", "Gaussian sigma 2"),
+    ])
+}
+
+fn measures(p: &Pictures) -> Result<Vec<Case<'_>>> {
+    let similarity = |id, what, on, window, border, distorted: Image| {
+        let options = Ssim { window, border, ..Ssim::default() };
+        case(id, what, on, move |cx| Ok(Answer::Score(ssim(&p.gray, &distorted, &options, cx)?)))
+    };
+    let noisy_u8 = as_u8(&p.noisy)?.to_image();
+    let rounded = noisy_u8.clone();
+    Ok(vec![
+        similarity(
+            "skimage/ssim",
+            "SSIM, Gaussian window",
+            GRAY,
+            Window::Gaussian,
+            SsimBorder::Valid,
+            p.noisy.clone(),
+        ),
+        similarity(
+            "skimage/ssim-uniform",
+            "SSIM, uniform window of 7",
+            GRAY,
+            Window::Uniform,
+            SsimBorder::Valid,
+            p.noisy.clone(),
+        ),
+        similarity(
+            "opencv/ssim",
+            "SSIM, Gaussian window; peer 8-bit",
+            GRAY_U8,
+            Window::Gaussian,
+            SsimBorder::Reflect101,
+            noisy_u8,
+        ),
+        case("opencv/psnr", "PSNR; peer 8-bit", GRAY_U8, move |cx| {
+            Ok(Answer::Score(psnr(&p.gray, &rounded, &Psnr::default(), cx)?))
+        }),
+    ])
+}
+
+fn files<'a>(p: &Pictures, folder: &Path) -> Result<Vec<Case<'a>>> {
+    let decoded = |id, what, file: &str| -> Result<Case<'a>> {
+        let bytes = std::fs::read(folder.join(file))?;
+        Ok(case(id, what, RGB_U8, move |_| {
+            let pages = decode(&bytes, &Limits::default())?.pages;
+            Ok(Answer::Raster(pages.into_iter().next().unwrap_or_else(|| {
+                Raster::zeros(restora_image::Size::new(0, 0), Layout::Rgb, Depth::U8)
+            })))
+        }))
+    };
+    let encoded = |id, what, format| -> Result<Case<'a>> {
+        let page = [as_u8(&p.rgb)?];
+        let mut meta = FileMeta::new(format, Layout::Rgb, Depth::U8);
+        // The peers' default at every quality: chroma at half width and height.
+        meta.jpeg = Some(JpegDetail { quality: 90, subsampling: (2, 2), progressive: false });
+        let options = EncodeOptions { jpeg_quality: 90, ..EncodeOptions::default() };
+        Ok(case(id, what, RGB_U8, move |_| {
+            Ok(Answer::Bytes(encode(&page, format, &meta, &options)?.len()))
+        }))
+    };
+    Ok(vec![
+        decoded("pillow/png-decode", "PNG, decode", "photo.png")?,
+        decoded("opencv/png-decode", "PNG, decode", "photo.png")?,
+        encoded("pillow/png-encode", "PNG, encode", Format::Png)?,
+        encoded("opencv/png-encode", "PNG, encode", Format::Png)?,
+        decoded("pillow/jpeg-decode", "JPEG quality 90, decode", "photo.jpg")?,
+        decoded("opencv/jpeg-decode", "JPEG quality 90, decode", "photo.jpg")?,
+        encoded("pillow/jpeg-encode", "JPEG quality 90, encode", Format::Jpeg)?,
+        encoded("opencv/jpeg-encode", "JPEG quality 90, encode", Format::Jpeg)?,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::shell::root;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_script_of_the_peers_has_a_call_for_every_case() {
+        let script = std::fs::read_to_string(root().join("tools/peers/bench.py")).unwrap();
+        let ids = |text: &str| -> BTreeSet<String> {
+            let peers = ["opencv/", "skimage/", "bm3d/", "pillow/"];
+            let is_id = |s: &&str| peers.iter().any(|p| s.starts_with(p) && s.len() > p.len());
+            text.split('"').filter(is_id).map(ToString::to_string).collect()
+        };
+        let (ours, theirs) = (ids(include_str!("cases.rs")), ids(&script));
+        assert!(ours.is_subset(&theirs), "{:?}", ours.difference(&theirs));
+        assert!(ours.len() > 20);
+    }
+}
