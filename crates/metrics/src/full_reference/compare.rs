@@ -194,6 +194,20 @@ mod tests {
     }
 
     #[test]
+    fn a_pixel_that_is_not_a_number_makes_every_score_nan_not_a_good_one() {
+        let x = synthetic_rgb(Size::new(170, 165));
+        let mut y = x.clone();
+        y.data_mut()[80 * 170 + 80] = f32::NAN;
+        for out_of_range in [OutOfRange::Keep, OutOfRange::Clip] {
+            let options = CompareOptions { out_of_range, ..CompareOptions::default() };
+            let got = compare(&x, &y, &options, &Context::default()).unwrap();
+            assert!(got.mse.is_nan() && got.mae.is_nan() && got.psnr.is_nan());
+            assert!(got.ssim.unwrap().is_nan() && got.ms_ssim.unwrap().is_nan());
+            assert!(serde_json::to_string(&got).unwrap().contains(r#""psnr":"nan""#));
+        }
+    }
+
+    #[test]
     fn info_lists_every_convention_with_its_default() {
         assert_info_matches(&INFO, &CompareOptions::default());
     }

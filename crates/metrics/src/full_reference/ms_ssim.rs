@@ -95,12 +95,17 @@ fn over_scales(
     for weight in finer {
         let (x, y) = scale.as_ref().map_or((x, y), |(x, y)| (x.as_ref(), y.as_ref()));
         let means = similarity(x, y, Window::Gaussian, range, cx)?;
-        product *= means.contrast.max(0.0).powf(*weight);
+        product *= positive(means.contrast).powf(*weight);
         scale = Some((halved(x, pooling), halved(y, pooling)));
     }
     let (x, y) = scale.as_ref().map_or((x, y), |(x, y)| (x.as_ref(), y.as_ref()));
     let means = similarity(x, y, Window::Gaussian, range, cx)?;
-    Ok(product * means.ssim.max(0.0).powf(*coarsest))
+    Ok(product * positive(means.ssim).powf(*coarsest))
+}
+
+/// A negative mean counts as 0; NaN stays NaN, which `max` would hide.
+fn positive(mean: f64) -> f64 {
+    if mean < 0.0 { 0.0 } else { mean }
 }
 
 /// Means of 2 x 2 pixels.

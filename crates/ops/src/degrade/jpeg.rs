@@ -105,9 +105,11 @@ pub fn jpeg(image: &Image, options: &Jpeg, cx: &Context) -> Result<Image, OpErro
         return Ok(out);
     }
     // Levels 0..=255, whole numbers throughout.
-    for v in out.data_mut() {
-        *v = (v.clamp(0.0, 1.0) * 255.0).round();
-    }
+    let data = out.data_mut();
+    simd(
+        #[inline(always)]
+        || data.iter_mut().for_each(|v| *v = (v.clamp(0.0, 1.0) * 255.0).round()),
+    );
     match image.space() {
         ColorSpace::Gray => coded(out.plane_mut(0), w, &LUMA, options.quality, cx)?,
         ColorSpace::Srgb => {
@@ -170,10 +172,10 @@ fn coded_band(band: &mut [f32], w: usize, table: &[i32; 64]) {
         let columns = (w - x0).min(8);
         let mut block: Block = [[0; 8]; 8];
         for y in 0..8 {
-            let row = &band[y.min(rows - 1) * w..][..w];
-            for x in 0..8 {
-                block[y][x] = row[(x0 + x).min(w - 1)] as i32 - 128;
-            }
+            let row = &band[y.min(rows - 1) * w..][x0..w];
+            let mut levels = [row[columns - 1]; 8];
+            levels[..columns].copy_from_slice(&row[..columns]);
+            block[y] = levels.map(|v| v as i32 - 128);
         }
         // Along rows, then along columns; the result is 8 times the orthonormal DCT.
         block = forward(transposed(block), 0, CONSTANT_BITS - EXTRA_BITS, EXTRA_BITS);
@@ -190,9 +192,8 @@ fn coded_band(band: &mut [f32], w: usize, table: &[i32; 64]) {
         block = transposed(inverse(block, CONSTANT_BITS - EXTRA_BITS));
         block = transposed(inverse(block, CONSTANT_BITS + EXTRA_BITS + 3));
         for y in 0..rows {
-            for x in 0..columns {
-                band[y * w + x0 + x] = (block[y][x] + 128).clamp(0, 255) as f32;
-            }
+            let levels = block[y].map(|v| (v + 128).clamp(0, 255) as f32);
+            band[y * w + x0..][..columns].copy_from_slice(&levels[..columns]);
         }
     }
 }
@@ -294,50 +295,71 @@ fn inverse(x: Block, bits: u32) -> Block {
 /// JFIF's conversion in 16-bit fixed point, rounded; chroma just below the half, so that 255 is kept.
 fn rgb_to_ycc(image: &mut Image) {
     const CENTER: i32 = (128 << 16) + 32767;
-    each_pixel(image, |[r, g, b]| {
-        [
-            (19595 * r + 38470 * g + 7471 * b + 32768) >> 16,
-            (-11059 * r - 21709 * g + 32768 * b + CENTER) >> 16,
-            (32768 * r - 27439 * g - 5329 * b + CENTER) >> 16,
-        ]
-    });
+    each_pixel(
+        image,
+        #[inline(always)]
+        |[r, g, b]| {
+            [
+                (19595 * r + 38470 * g + 7471 * b + 32768) >> 16,
+                (-11059 * r - 21709 * g + 32768 * b + CENTER) >> 16,
+                (32768 * r - 27439 * g - 5329 * b + CENTER) >> 16,
+            ]
+        },
+    );
 }
 
 /// The inverse in 16-bit fixed point: 1.402, 0.34414, 0.71414, 1.772; clamped.
 fn ycc_to_rgb(image: &mut Image) {
-    each_pixel(image, |[y, cb, cr]| {
-        let (cb, cr) = (cb - 128, cr - 128);
-        let rgb = [
-            y + ((91881 * cr + 32768) >> 16),
-            y + ((-22554 * cb - 46802 * cr + 32768) >> 16),
-            y + ((116130 * cb + 32768) >> 16),
-        ];
-        rgb.map(|v| v.clamp(0, 255))
-    });
+    each_pixel(
+        image,
+        #[inline(always)]
+        |[y, cb, cr]| {
+            let (cb, cr) = (cb - 128, cr - 128);
+            let rgb = [
+                y + ((91881 * cr + 32768) >> 16),
+                y + ((-22554 * cb - 46802 * cr + 32768) >> 16),
+                y + ((116130 * cb + 32768) >> 16),
+            ];
+            rgb.map(|v| v.clamp(0, 255))
+        },
+    );
 }
 
 fn each_pixel(image: &mut Image, f: impl Fn([i32; 3]) -> [i32; 3]) {
     let n = image.size().len();
     let (a, bc) = image.data_mut().split_at_mut(n);
     let (b, c) = bc.split_at_mut(n);
-    for ((a, b), c) in a.iter_mut().zip(b).zip(c) {
-        let [x, y, z] = f([*a as i32, *b as i32, *c as i32]);
-        (*a, *b, *c) = (x as f32, y as f32, z as f32);
-    }
+    simd(
+        #[inline(always)]
+        || {
+            for ((a, b), c) in a.iter_mut().zip(b).zip(c) {
+                let [x, y, z] = f([*a as i32, *b as i32, *c as i32]);
+                (*a, *b, *c) = (x as f32, y as f32, z as f32);
+            }
+        },
+    );
 }
 
 /// Rows of `stride` means of 2 x 2 levels, rounded with a bias of 1/4 and 1/2 in turn along a row so
 /// that flat regions keep their mean; the last row and column are repeated.
 fn halved(plane: &[f32], w: usize, h: usize, stride: usize) -> Vec<f32> {
     let mut out = Vec::with_capacity(stride * h.div_ceil(2));
+    let mut sums = vec![0.0; 2 * stride];
     for y in (0..h).step_by(2) {
         let (a, b) = (&plane[y * w..][..w], &plane[(y + 1).min(h - 1) * w..][..w]);
-        for i in 0..stride {
-            let (left, right) = ((2 * i).min(w - 1), (2 * i + 1).min(w - 1));
-            let sum = a[left] + a[right] + b[left] + b[right];
-            let bias = if i % 2 == 0 { 1.0 } else { 2.0 };
-            out.push(((sum + bias) * 0.25).floor());
+        for (s, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *s = a + b;
         }
+        let last = sums[w - 1];
+        sums[w..].fill(last);
+        // Sums of whole levels: truncation is the floor.
+        let mean = |[a, b]: [f32; 2], bias: f32| ((a + b + bias) * 0.25) as i32 as f32;
+        out.extend(
+            sums.as_chunks::<4>()
+                .0
+                .iter()
+                .flat_map(|&[a, b, c, d]| [mean([a, b], 1.0), mean([c, d], 2.0)]),
+        );
     }
     out
 }
@@ -346,6 +368,8 @@ fn halved(plane: &[f32], w: usize, h: usize, stride: usize) -> Vec<f32> {
 /// 7/16 added in turn. Planes of two columns or less are repeated instead.
 fn doubled(small: &[f32], stride: usize, out: &mut [f32], w: usize, h: usize) {
     let (cw, ch) = (w.div_ceil(2), h.div_ceil(2));
+    // Sums down the columns, the first and the last one twice.
+    let mut sums = vec![0.0; cw + 2];
     for y in 0..h {
         let near = &small[y / 2 * stride..][..cw];
         let row = &mut out[y * w..][..w];
@@ -357,12 +381,18 @@ fn doubled(small: &[f32], stride: usize, out: &mut [f32], w: usize, h: usize) {
         }
         let other = if y % 2 == 0 { (y / 2).saturating_sub(1) } else { (y / 2 + 1).min(ch - 1) };
         let far = &small[other * stride..][..cw];
-        let sum = |i: usize| 3.0 * near[i] + far[i];
-        for (x, v) in row.iter_mut().enumerate() {
-            let i = x / 2;
-            let (side, bias) =
-                if x % 2 == 0 { (i.saturating_sub(1), 8.0) } else { ((i + 1).min(cw - 1), 7.0) };
-            *v = ((3.0 * sum(i) + sum(side) + bias) * 0.0625).floor();
+        for (s, (near, far)) in sums[1..].iter_mut().zip(near.iter().zip(far)) {
+            *s = 3.0 * near + far;
+        }
+        (sums[0], sums[cw + 1]) = (sums[1], sums[cw]);
+        // Whole numbers of 0 or more: truncation is the floor.
+        let mix =
+            |near: f32, side: f32, bias: f32| ((3.0 * near + side + bias) * 0.0625) as i32 as f32;
+        for (pixels, s) in row.chunks_mut(2).zip(sums.windows(3)) {
+            pixels[0] = mix(s[1], s[0], 8.0);
+            if let Some(odd) = pixels.get_mut(1) {
+                *odd = mix(s[1], s[2], 7.0);
+            }
         }
     }
 }
