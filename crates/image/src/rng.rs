@@ -47,6 +47,21 @@ impl Rng {
         r * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
+    /// Fills `out` with standard normal numbers: Box and Muller's pairs from the same uniforms as
+    /// [`Rng::normal`], but vectorized and without the system's logarithm and cosine, so the same
+    /// bytes on every machine. The numbers at the front do not depend on the length.
+    pub fn fill_normal(&mut self, out: &mut [f32]) {
+        for chunk in out.chunks_mut(2 * PAIRS) {
+            let (key, counter) = (self.key, self.counter);
+            self.counter = counter.wrapping_add(2 * PAIRS as u64);
+            let pairs = crate::simd(
+                #[inline(always)]
+                || normal_pairs(key, counter),
+            );
+            chunk.copy_from_slice(&pairs[..chunk.len()]);
+        }
+    }
+
     /// The stream number `index` of the many that belong to this one, wherever this one stands. Give
     /// each row its own and rows can be drawn in any order, on any number of threads.
     #[must_use]
@@ -98,6 +113,79 @@ impl Rng {
             }
         }
     }
+}
+
+/// Pairs drawn at a time.
+const PAIRS: usize = 32;
+
+#[inline(always)]
+fn uniform_at(key: u64, counter: u64) -> f64 {
+    let bits = mix(key.wrapping_add(counter.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+    (bits >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+}
+
+/// Cosine halves first, then sine halves.
+#[inline(always)]
+fn normal_pairs(key: u64, counter: u64) -> [f32; 2 * PAIRS] {
+    let mut out = [0.0; 2 * PAIRS];
+    let (cosines, sines) = out.split_at_mut(PAIRS);
+    for i in 0..PAIRS {
+        let first = counter.wrapping_add(2 * i as u64);
+        let u = 1.0 - uniform_at(key, first.wrapping_add(1));
+        let r = (-2.0 * ln_of_unit(u)).sqrt();
+        let (sin, cos) = sin_cos_of_turn(uniform_at(key, first.wrapping_add(2)));
+        cosines[i] = (r * cos) as f32;
+        sines[i] = (r * sin) as f32;
+    }
+    out
+}
+
+/// `ln x` of a normal number in `(0, 1]`, absolute error below 1e-12: `x = 2^e m` with `m` within
+/// `sqrt(1/2)..sqrt(2)`, and the odd series of `ln m = 2 artanh((m - 1) / (m + 1))`.
+#[inline(always)]
+fn ln_of_unit(x: f64) -> f64 {
+    // The bits of sqrt(1/2): subtracting them moves the exponent's step there.
+    const STEP: u64 = 0x3FE6_A09E_667F_3BCD;
+    let shifted = x.to_bits().wrapping_sub(STEP);
+    let exponent = ((shifted as i64) >> 52) as i32;
+    let m = f64::from_bits((shifted & 0x000F_FFFF_FFFF_FFFF).wrapping_add(STEP));
+    let t = (m - 1.0) / (m + 1.0);
+    let s = t * t;
+    let series = 1.0
+        + s * (1.0 / 3.0
+            + s * (1.0 / 5.0
+                + s * (1.0 / 7.0 + s * (1.0 / 9.0 + s * (1.0 / 11.0 + s * (1.0 / 13.0))))));
+    f64::from(exponent) * std::f64::consts::LN_2 + 2.0 * t * series
+}
+
+/// Sine and cosine of `u` turns, `u` in `[0, 1)`, absolute error below 1e-12: the nearest quarter
+/// turn, and Taylor's series over the eighth turn that is left on each side.
+#[inline(always)]
+fn sin_cos_of_turn(u: f64) -> (f64, f64) {
+    let quarter = (4.0 * u + 0.5) as i32;
+    let d = (4.0 * u - f64::from(quarter)) * std::f64::consts::FRAC_PI_2;
+    let s = d * d;
+    let cos = 1.0
+        - s / 2.0
+            * (1.0
+                - s / 12.0
+                    * (1.0
+                        - s / 30.0
+                            * (1.0
+                                - s / 56.0
+                                    * (1.0 - s / 90.0 * (1.0 - s / 132.0 * (1.0 - s / 182.0))))));
+    let sin = d
+        * (1.0
+            - s / 6.0
+                * (1.0
+                    - s / 20.0
+                        * (1.0
+                            - s / 42.0
+                                * (1.0 - s / 72.0 * (1.0 - s / 110.0 * (1.0 - s / 156.0))))));
+    let (a, b) = if quarter & 1 == 0 { (sin, cos) } else { (cos, sin) };
+    // Quarters 2 and 3 negate the sine, 1 and 2 the cosine.
+    let sign = |negative: bool| if negative { -1.0 } else { 1.0 };
+    (a * sign(quarter & 2 != 0), b * sign((quarter + 1) & 2 != 0))
 }
 
 /// `ln k!` of a whole number: the product below 10, Stirling's series above (error below 1e-10).
@@ -167,6 +255,31 @@ mod tests {
                 .sum();
             assert!(chi < 50.0, "{lambda}: {chi}");
         }
+    }
+
+    #[test]
+    fn vectorized_normals_are_those_of_the_system_library() {
+        for i in 0..=100_000 {
+            let u = f64::from(i) / 100_001.0;
+            let (sin, cos) = sin_cos_of_turn(u);
+            let wanted = (std::f64::consts::TAU * u).sin_cos();
+            assert!((sin - wanted.0).abs() < 1e-12 && (cos - wanted.1).abs() < 1e-12, "{u}");
+            let x = (1.0 - u).powi(7);
+            assert!((ln_of_unit(x) - x.ln()).abs() < 1e-12 * (1.0 - x.ln()), "{x}");
+        }
+        assert_eq!(ln_of_unit(1.0), 0.0);
+        assert!((ln_of_unit(f64::EPSILON / 2.0) - (f64::EPSILON / 2.0).ln()).abs() < 1e-11);
+        let mut one = Rng::new(9, "fill", 0);
+        let mut filled = [0.0; 150];
+        one.clone().fill_normal(&mut filled);
+        for block in filled.chunks(64) {
+            for (i, v) in block.iter().take(32).enumerate() {
+                assert!((f64::from(*v) - one.normal()).abs() < 1e-6, "{i}");
+            }
+        }
+        let mut shorter = [0.0; 70];
+        Rng::new(9, "fill", 0).fill_normal(&mut shorter);
+        assert_eq!(shorter, filled[..70]);
     }
 
     #[test]

@@ -95,7 +95,7 @@ pub fn correlated_noise(
     for c in 0..image.channels() {
         let white = Image::zeros(wide, ColorSpace::Gray);
         let white = per_row(&white, &rng.child(c as u64), cx, |row, rng| {
-            row.fill_with(|| rng.normal() as f32);
+            rng.fill_normal(row);
         })?;
         convolve_symmetric(white.plane(0), &taps, Border::Clamp, &mut filtered, cx)?;
         let inner = filtered.chunks_exact(wide.w()).skip(margin);

@@ -9,7 +9,7 @@
 //! Reference: G. E. P. Box, M. E. Muller, "A note on the generation of random normal deviates",
 //! Annals of Mathematical Statistics 29, 1958, doi:10.1214/aoms/1177706645.
 
-use super::rows::{given, per_row};
+use super::rows::{add_normal, given, per_row};
 use restora_image::{Context, Image, OpError, OpInfo, Operation, ParamInfo, Rng, Sample, Sigma};
 use serde::{Deserialize, Serialize};
 
@@ -54,12 +54,8 @@ pub fn gaussian_noise(
     rng: &Rng,
     cx: &Context,
 ) -> Result<Image, OpError> {
-    let sigma = f64::from(given(options.sigma)?);
-    per_row(image, rng, cx, |row, rng| {
-        for v in row {
-            *v = (f64::from(*v) + sigma * rng.normal()) as f32;
-        }
-    })
+    let sigma = given(options.sigma)?;
+    per_row(image, rng, cx, |row, rng| add_normal(row, sigma, rng))
 }
 
 impl Operation for GaussianNoise {

@@ -13,7 +13,7 @@
 //! modeling and fitting for single-image raw-data", IEEE TIP 17(10), 2008,
 //! doi:10.1109/TIP.2008.2001399.
 
-use super::rows::{not_negative, per_row};
+use super::rows::{add_normal, not_negative, per_row};
 use restora_image::{Context, Image, OpError, OpInfo, Operation, ParamInfo, Rng, Sample};
 use serde::{Deserialize, Serialize};
 
@@ -73,16 +73,15 @@ pub fn poisson_gaussian_noise(
     cx: &Context,
 ) -> Result<Image, OpError> {
     options.validate()?;
-    let (read, photon) = (f64::from(options.a).sqrt(), f64::from(options.b));
+    let (read, photon) = (f64::from(options.a).sqrt() as f32, f64::from(options.b));
     per_row(image, rng, cx, |row, rng| {
-        for v in row {
-            let signal = f64::from(*v);
-            let counted = if photon > 0.0 && signal > 0.0 {
-                photon * rng.poisson(signal / photon)
-            } else {
-                signal
-            };
-            *v = (counted + read * rng.normal()) as f32;
+        if photon > 0.0 {
+            for v in row.iter_mut().filter(|v| **v > 0.0) {
+                *v = (photon * rng.poisson(f64::from(*v) / photon)) as f32;
+            }
+        }
+        if read > 0.0 {
+            add_normal(row, read, rng);
         }
     })
 }

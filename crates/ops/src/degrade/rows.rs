@@ -23,6 +23,18 @@ pub(super) fn per_row(
     Ok(out)
 }
 
+/// Adds white Gaussian noise of deviation `sigma`.
+pub(super) fn add_normal(row: &mut [f32], sigma: f32, rng: &mut Rng) {
+    let mut noise = [0.0; 512];
+    for part in row.chunks_mut(noise.len()) {
+        let noise = &mut noise[..part.len()];
+        rng.fill_normal(noise);
+        for (v, n) in part.iter_mut().zip(noise) {
+            *v += sigma * *n;
+        }
+    }
+}
+
 /// A standard deviation that has to be given: damage cannot be measured beforehand.
 pub(super) fn given(sigma: Sigma) -> Result<f32, OpError> {
     match sigma {
