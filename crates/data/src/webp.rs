@@ -56,6 +56,10 @@ fn layout(decoder: &WebPDecoder<Cursor<&[u8]>>) -> Layout {
 pub(crate) fn header(bytes: &[u8]) -> Result<Header, DataError> {
     let decoder = open(bytes)?;
     let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        // The format has no empty pictures; image-webp 0.2 takes its largest side for 0.
+        return Err(DataError::Unsupported("WebP of 16384 pixels a side is not read".into()));
+    }
     Header::single(Format::WebP, Size::new(width, height), layout(&decoder), Depth::U8)
 }
 
@@ -97,9 +101,9 @@ pub(crate) fn encode(
         Layout::Rgba => ColorType::Rgba8,
     };
     let (width, height) = (raster.size.width, raster.size.height);
-    if width.max(height) > 16384 {
+    if width.max(height) > 16383 {
         return Err(DataError::Unsupported(format!(
-            "WebP holds at most 16384 pixels a side, got {}: PNG and TIFF hold more",
+            "WebP holds at most 16383 pixels a side, got {}: PNG and TIFF hold more",
             raster.size
         )));
     }

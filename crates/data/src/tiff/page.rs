@@ -201,9 +201,9 @@ fn palette(d: &Directory, bits: u32) -> Result<Vec<[u8; 3]>, DataError> {
         }
         colors.push(color);
     }
-    // Some old writers put 8-bit values there.
+    // Writers multiply 8-bit colors by 256 or 257, which the upper byte reverts; some old ones do not.
     let narrow = colors.iter().flatten().all(|v| *v < 256);
-    let scaled = |v: u64| if narrow { v as u8 } else { ((v + 128) / 257) as u8 };
+    let scaled = |v: u64| if narrow { v as u8 } else { (v >> 8) as u8 };
     Ok(colors.into_iter().map(|color| color.map(scaled)).collect())
 }
 

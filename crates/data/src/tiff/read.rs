@@ -260,7 +260,7 @@ impl Read for PackBits<'_> {
             match *head as i8 {
                 n @ 0.. => self.literal = n as usize + 1,
                 -128 => {}
-                n => self.repeat = 1 - isize::from(n) as usize,
+                n => self.repeat = (1 - isize::from(n)) as usize,
             }
         }
         let Some(rest) = self.data.get(self.at..).filter(|rest| !rest.is_empty()) else {
