@@ -159,11 +159,8 @@ fn limits_hold_at_their_exact_values() {
     for (name, bytes) in seeds() {
         let header = read_header(&bytes, &Limits::default()).unwrap();
         let len = bytes.len() as u64;
-        let exact = Limits {
-            max_pixels: header.pixels,
-            max_bytes: header.bytes,
-            max_file_bytes: len,
-        };
+        let exact =
+            Limits { max_pixels: header.pixels, max_bytes: header.bytes, max_file_bytes: len };
         assert!(decode(&bytes, &exact).is_ok(), "{name}");
         for tight in [
             Limits { max_pixels: header.pixels - 1, ..exact },

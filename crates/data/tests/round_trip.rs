@@ -67,7 +67,9 @@ fn every_supported_layout_and_depth_survives_to_the_bit() {
                     assert_eq!(pages.len(), 1, "{what}");
                     assert_eq!(read.format, format);
                     match format {
-                        Format::Jpeg => assert_eq!((pages[0].size, pages[0].layout), (size, layout)),
+                        Format::Jpeg => {
+                            assert_eq!((pages[0].size, pages[0].layout), (size, layout))
+                        }
                         // These store gray as equal colors, and opacity only where it is used.
                         Format::WebP | Format::Gif | Format::Bmp => {
                             assert_eq!(as_rgba(&pages[0]), as_rgba(&page), "{what}");
@@ -203,7 +205,8 @@ fn orientation_is_applied_once_and_written_as_1() {
             // Width and height in the block follow; the thumbnail is unlinked.
             let block = read.exif.clone().unwrap();
             let sizes = (block[110..112].to_vec(), block[122..124].to_vec());
-            let wanted = if turned { (vec![0, 35], vec![0, 67]) } else { (vec![0, 67], vec![0, 35]) };
+            let wanted =
+                if turned { (vec![0, 35], vec![0, 67]) } else { (vec![0, 67], vec![0, 35]) };
             assert_eq!(sizes, wanted, "{format:?} {orientation}");
             assert_eq!(block[58..62], [0; 4]);
             if let Some(density) = read.density {
@@ -283,8 +286,7 @@ fn what_a_format_lacks_is_refused_and_fit_makes_it_fit() {
                 let supported = format.supports(layout, depth);
                 assert_eq!(fitted == page, supported, "{format:?} {layout:?} {depth:?}");
                 let lossless = supported
-                    || (fitted.depth() == depth
-                        && fitted.layout.has_alpha() == layout.has_alpha());
+                    || (fitted.depth() == depth && fitted.layout.has_alpha() == layout.has_alpha());
                 assert_eq!(notes.is_empty(), lossless, "{notes:?}");
             }
         }

@@ -181,8 +181,7 @@ mod unix {
         for name in names {
             fs::write(root.join(OsStr::from_bytes(name)), name).unwrap();
         }
-        let entries: Vec<_> =
-            walk(&Input::Path(root.to_path_buf())).map(Result::unwrap).collect();
+        let entries: Vec<_> = walk(&Input::Path(root.to_path_buf())).map(Result::unwrap).collect();
         let ids: Vec<_> = entries.iter().map(|e| e.id.as_str()).collect();
         assert_eq!(ids, ["caf\\\\xE9.png", "caf\\xE8.png", "caf\\xE9.png", "new\nline.png"]);
         for entry in &entries {
