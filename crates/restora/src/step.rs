@@ -37,8 +37,12 @@ macro_rules! steps {
 steps! {
     /// Gaussian filter.
     Gaussian(ops::filter::Gaussian),
+    /// Median filter.
+    Median(ops::filter::Median),
     /// Non-local means.
     NlMeans(ops::denoise::NlMeans),
+    /// NL-Ridge: combinations of similar patches by ridge regression.
+    NlRidge(ops::denoise::NlRidge),
 }
 
 impl Step {
