@@ -74,6 +74,6 @@ pub fn resolve(
     if pipeline.steps.is_empty() {
         reasons.push("nothing was asked for".into());
     }
-    let noise = diagnosis.noise_model();
+    let noise = latest.noise_model();
     Ok(Resolved { diagnosis, steps, noise, reason: reasons.join("; ") })
 }

@@ -94,10 +94,12 @@ impl Step {
         self.option("sigma").is_some_and(|v| v == "auto")
     }
 
-    /// The step with the measured level in place of `auto`, as it will be run and reported.
+    /// The step with the measured level in place of `auto`, as it will be run and reported. A step
+    /// that takes more of the noise model than its level keeps `auto`: a known level is white noise.
     #[must_use]
     pub fn with_measured(&self, noise: &NoiseModel) -> Self {
-        if self.wants_noise() {
+        let white = self.option("noise").is_none_or(|kind| kind == "white");
+        if self.wants_noise() && white {
             self.with_option("sigma", noise.sigma().into())
         } else {
             self.clone()

@@ -8,15 +8,16 @@
 //! strip i+1 is computed from rows that strip i has not overwritten yet, then strip i is written
 //! ```
 //!
-//! Tile origins are multiples of [`ALIGN`], which every block grid in `restora-ops` divides, so a
-//! tiled result equals the whole one to the bit for steps of finite reach.
+//! Tile origins are multiples of what the block grids of the steps ask for, so a tiled result equals
+//! the whole one to the bit for steps of finite reach.
 
 use crate::step::Step;
 use restora_image::{
     Context, Image, Layout, Mask, NoiseModel, OpError, Raster, Rect, Sample, Size,
 };
 
-/// Tile origins are multiples of this: of the block steps 1, 2, 3, 4, 6, 8, 12 and of JPEG's 8.
+/// Tile origins are multiples of this, and of what the steps ask for
+/// ([`restora_image::Operation::alignment`]).
 pub const ALIGN: u32 = 24;
 
 /// How a picture is cut.
@@ -38,10 +39,21 @@ impl Default for Tiling {
     }
 }
 
-/// Margin that `steps` need together, a multiple of [`ALIGN`].
-fn margin(steps: &[Step], tiling: &Tiling) -> u32 {
+/// What tile origins are multiples of, and the margin, itself such a multiple, that `steps` need
+/// together.
+fn grid(steps: &[Step], tiling: &Tiling) -> (u32, u32) {
+    let align = steps.iter().map(|s| s.operation().alignment().max(1)).fold(ALIGN, least_multiple);
     let reach = |s: &Step| s.operation().reach().unwrap_or(tiling.global_margin);
-    steps.iter().map(reach).fold(0, u32::saturating_add).div_ceil(ALIGN) * ALIGN
+    let margin = steps.iter().map(reach).fold(0, u32::saturating_add);
+    (align, margin.div_ceil(align) * align)
+}
+
+fn least_multiple(a: u32, b: u32) -> u32 {
+    let (mut x, mut y) = (a, b);
+    while y != 0 {
+        (x, y) = (y, x % y);
+    }
+    a / x * b
 }
 
 /// Runs `steps` over the picture in place; returns the mask of missing pixels that they left, if the
@@ -79,14 +91,15 @@ pub fn apply(
         *raster = Raster::from_image(&sample.image, raster.depth())?;
         return Ok(sample.mask);
     }
-    let margin = margin(steps, tiling);
-    let strip = tiling.side.max(margin);
+    let (align, margin) = grid(steps, tiling);
+    let side = tiling.side.div_ceil(align) * align;
+    let strip = side.max(margin);
     let mut pending: Option<(Raster, u32)> = None;
     for y in (0..size.height).step_by(strip as usize) {
         let height = strip.min(size.height - y);
         let mut done = Raster::zeros(Size::new(size.width, height), raster.layout, raster.depth());
-        for x in (0..size.width).step_by(tiling.side as usize) {
-            let core = Rect { x, y, width: tiling.side.min(size.width - x), height };
+        for x in (0..size.width).step_by(side as usize) {
+            let core = Rect { x, y, width: side.min(size.width - x), height };
             let window = core.grown(margin, size);
             let result = run(raster.tile(window))?.image;
             let inner = Rect { x: core.x - window.x, y: core.y - window.y, ..core };
@@ -140,4 +153,58 @@ pub fn working_set(size: Size, layout: Layout, tiling: &Tiling) -> u64 {
     // LIChI, the heaviest).
     let per_pixel = 12 * 4 * layout.samples() as u64;
     size.pixels().min(tiling.whole_up_to) * per_pixel
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use restora_image::Depth;
+    use restora_testkit::{noisy, synthetic_rgb};
+
+    #[test]
+    fn tiled_equals_whole_for_every_step_of_finite_reach() {
+        let image = noisy(&synthetic_rgb(Size::new(230, 190)), 0.1, 5);
+        let noise = NoiseModel::white(0.1, 3);
+        for info in Step::catalog() {
+            let step = Step::from_text(info.id).unwrap().with_measured(&noise);
+            if step.operation().reach().is_none_or(|reach| reach > 90) || info.family == "degrade" {
+                continue;
+            }
+            let run = |tiling: &Tiling| {
+                let mut raster = Raster::from_image(&image, Depth::F32).unwrap();
+                let cx = Context::with_threads(2);
+                apply(&mut raster, std::slice::from_ref(&step), Some(&noise), "x", tiling, &cx).unwrap();
+                raster
+            };
+            let whole = run(&Tiling::default());
+            let tiles = Tiling { whole_up_to: 100, side: 48, global_margin: 24 };
+            assert!(run(&tiles) == whole, "{}", info.id);
+        }
+    }
+
+    #[test]
+    fn a_chain_in_tiles_equals_the_whole_and_never_reads_what_it_wrote() {
+        let image = noisy(&synthetic_rgb(Size::new(150, 400)), 0.1, 6);
+        let steps: Vec<Step> =
+            ["median:radius=2", "gaussian:blur=1.5", "median:radius=3"].map(|t| Step::from_text(t).unwrap()).into();
+        let run = |tiling: &Tiling| {
+            let mut raster = Raster::from_image(&image, Depth::U16).unwrap();
+            apply(&mut raster, &steps, None, "x", tiling, &Context::default()).unwrap();
+            raster
+        };
+        let whole = run(&Tiling::default());
+        assert!(run(&Tiling { whole_up_to: 0, side: 24, global_margin: 24 }) == whole);
+    }
+
+    #[test]
+    fn a_probe_is_small_and_made_of_the_picture() {
+        let size = Size::new(3000, 2000);
+        let raster = Raster::zeros(size, Layout::Rgb, Depth::U8);
+        let probe = probe(&raster, 300_000);
+        assert!(probe.size().pixels() <= 300_000 && probe.size().pixels() > 200_000);
+        for ribbon in [Size::new(1, 900_000), Size::new(900_000, 1), Size::new(20, 90_000)] {
+            let probe = super::probe(&Raster::zeros(ribbon, Layout::Gray, Depth::U8), 10_000);
+            assert!(probe.size().pixels() <= 10_000 && !probe.size().is_empty(), "{ribbon}");
+        }
+    }
 }
