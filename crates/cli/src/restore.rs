@@ -38,6 +38,8 @@ pub fn degrade(args: DegradeArgs) -> anyhow::Result<End> {
     execute(&args.run, pipeline, |options| {
         options.masks = masks;
         options.diagnose = false;
+        // The random streams of damage count the pixels of the whole picture.
+        options.tiling.whole_up_to = u64::MAX;
     })
 }
 

@@ -43,6 +43,24 @@ steps! {
     NlMeans(ops::denoise::NlMeans),
     /// NL-Ridge: combinations of similar patches by ridge regression.
     NlRidge(ops::denoise::NlRidge),
+    /// White Gaussian noise.
+    GaussianNoise(ops::degrade::GaussianNoise),
+    /// Noise that grows with the signal.
+    PoissonGaussianNoise(ops::degrade::PoissonGaussianNoise),
+    /// Spatially correlated Gaussian noise.
+    CorrelatedNoise(ops::degrade::CorrelatedNoise),
+    /// Black and white impulses.
+    SaltAndPepper(ops::degrade::SaltAndPepper),
+    /// Impulses of random value.
+    RandomValuedImpulse(ops::degrade::RandomValuedImpulse),
+    /// JPEG compression.
+    Jpeg(ops::degrade::Jpeg),
+    /// Blur.
+    Blur(ops::degrade::Blur),
+    /// Lost pixels.
+    MissingPixels(ops::degrade::MissingPixels),
+    /// Scratches.
+    Scratches(ops::degrade::Scratches),
 }
 
 impl Step {
