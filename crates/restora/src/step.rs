@@ -144,7 +144,8 @@ impl Step {
 }
 
 impl std::fmt::Display for Step {
-    /// The text that [`Step::from_text`] reads, with only the options that differ from the default.
+    /// A text that [`Step::from_text`] reads, with only the options that differ from the default and
+    /// numbers to five digits.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.id())?;
         let plain = serde_json::json!({ "op": self.id() });
@@ -157,6 +158,14 @@ impl std::fmt::Display for Step {
         for (key, value) in mine.iter().filter(|(k, v)| default.get(k.as_str()) != Some(v)) {
             match value {
                 serde_json::Value::String(text) => write!(f, ":{key}={text}")?,
+                // Numbers are f32 at heart; five digits say all that a reader needs.
+                serde_json::Value::Number(n) if !n.is_i64() && !n.is_u64() => {
+                    let n = n.as_f64().unwrap_or(f64::NAN);
+                    let digits = (4 - n.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
+                    let text = format!("{n:.digits$}");
+                    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+                    write!(f, ":{key}={text}")?;
+                }
                 other => write!(f, ":{key}={other}")?,
             }
         }
