@@ -161,9 +161,14 @@ impl std::fmt::Display for Step {
                 // Numbers are f32 at heart; five digits say all that a reader needs.
                 serde_json::Value::Number(n) if !n.is_i64() && !n.is_u64() => {
                     let n = n.as_f64().unwrap_or(f64::NAN);
-                    let digits = (4 - n.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
+                    let digits =
+                        (4 - n.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
                     let text = format!("{n:.digits$}");
-                    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+                    let text = if text.contains('.') {
+                        text.trim_end_matches('0').trim_end_matches('.')
+                    } else {
+                        &text
+                    };
                     write!(f, ":{key}={text}")?;
                 }
                 other => write!(f, ":{key}={other}")?,

@@ -173,7 +173,8 @@ mod tests {
             let run = |tiling: &Tiling| {
                 let mut raster = Raster::from_image(&image, Depth::F32).unwrap();
                 let cx = Context::with_threads(2);
-                apply(&mut raster, std::slice::from_ref(&step), Some(&noise), "x", tiling, &cx).unwrap();
+                apply(&mut raster, std::slice::from_ref(&step), Some(&noise), "x", tiling, &cx)
+                    .unwrap();
                 raster
             };
             let whole = run(&Tiling::default());
@@ -185,8 +186,9 @@ mod tests {
     #[test]
     fn a_chain_in_tiles_equals_the_whole_and_never_reads_what_it_wrote() {
         let image = noisy(&synthetic_rgb(Size::new(150, 400)), 0.1, 6);
-        let steps: Vec<Step> =
-            ["median:radius=2", "gaussian:blur=1.5", "median:radius=3"].map(|t| Step::from_text(t).unwrap()).into();
+        let steps: Vec<Step> = ["median:radius=2", "gaussian:blur=1.5", "median:radius=3"]
+            .map(|t| Step::from_text(t).unwrap())
+            .into();
         let run = |tiling: &Tiling| {
             let mut raster = Raster::from_image(&image, Depth::U16).unwrap();
             apply(&mut raster, &steps, None, "x", tiling, &Context::default()).unwrap();
