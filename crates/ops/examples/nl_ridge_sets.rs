@@ -1,9 +1,9 @@
 //! PSNR and CPU seconds of NL-Ridge and LIChI on a shared set:
 //! `nl_ridge_sets METHOD SET SIGMA [EVERY]`, e.g. `lichi denoise/BSD68 25 4`.
-#![allow(clippy::print_stdout, reason = "an example prints")]
+#![expect(clippy::print_stdout, reason = "an example prints")]
 
 use restora_image::{Context, Sigma};
-use restora_ops::denoise::{NlRidge, nl_ridge};
+use restora_ops::denoise::{Lichi, NlRidge, lichi, nl_ridge};
 use restora_testkit::{awgn, cpu_seconds, psnr, set};
 
 fn main() {
@@ -22,6 +22,7 @@ fn main() {
                 "nl-ridge" => {
                     nl_ridge(&degraded, &NlRidge { sigma: known, ..NlRidge::default() }, &cx)
                 }
+                "lichi" => lichi(&degraded, &Lichi { sigma: known, ..Lichi::default() }, &cx),
                 other => panic!("no method {other}"),
             }
             .expect("restored");

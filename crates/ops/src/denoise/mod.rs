@@ -1,11 +1,13 @@
 //! Denoisers.
 
+pub mod lichi;
 pub mod nl_means;
 pub mod nl_ridge;
 mod patch_groups;
 mod patch_noise;
 mod patch_regression;
 
+pub use lichi::{Lichi, lichi, lichi_signal_dependent};
 pub use nl_means::{NlMeans, nl_means};
 pub use nl_ridge::{NlRidge, nl_ridge, nl_ridge_signal_dependent};
 pub use patch_noise::NoiseKind;

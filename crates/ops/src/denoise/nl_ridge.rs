@@ -170,30 +170,38 @@ pub(super) fn combine(
     let matches = Matches::find(guide.plane(0), grid, cx)?;
     let energies = noise.energies(guide, grid.patch)?;
     let (w, p, planes) = (grid.size.w(), grid.patch, noisy.channels());
-    let data =
-        aggregate(grid, &matches, planes, planes, cx, Regression::default, |group, at, sums| {
-            let k = at.len();
-            group.reset(k, p * p);
-            let stride = group.stride();
+    let scratch = || (Regression::default(), vec![0.0; p * p]);
+    let data = aggregate(
+        grid,
+        &matches,
+        planes,
+        planes,
+        cx,
+        scratch,
+        #[inline(always)]
+        |(group, patch), at, sums| {
+            group.reset(at.len(), p * p);
             for c in 0..planes {
                 for (j, &at) in at.iter().enumerate() {
-                    gather(&mut group.noisy[j * stride..], noisy.plane_data(c), at, w, p);
+                    gather(group.noisy_mut(j), noisy.plane_data(c), at, w, p);
                     if pilot.is_some() {
-                        gather(&mut group.guide[j * stride..], guide.plane_data(c), at, w, p);
+                        gather(patch, guide.plane_data(c), at, w, p);
+                        group.set_guide(j, patch);
                     }
                     group.energy[j] = energies.at(c, at);
                 }
                 if pilot.is_none() {
-                    group.guide.copy_from_slice(&group.noisy);
+                    group.guide_by_noisy();
                 }
                 group.solve(how);
-                for (j, &at) in at.iter().enumerate() {
-                    let weight = 1.0 / group.variance[j].clamp(1.0 / k as f32, 1.0);
-                    sums.add(c, at, weight, &group.restored[j * stride..]);
-                    sums.add_weight(c, at, weight);
+                for (j, &corner) in at.iter().enumerate() {
+                    let weight = 1.0 / group.variance[j].clamp(1.0 / at.len() as f32, 1.0);
+                    sums.add(c, corner, weight, group.restored(j));
+                    sums.add_weight(c, corner, weight);
                 }
             }
-        })?;
+        },
+    )?;
     Image::from_vec(noisy.size(), noisy.space(), data)
 }
 

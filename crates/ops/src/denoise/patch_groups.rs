@@ -27,6 +27,10 @@ pub(super) struct Grid {
 
 /// Grid rows per band: fixed, as the order of sums depends on it.
 pub(super) const BAND: usize = 8;
+/// Values that are handled together.
+pub(super) const LANES: usize = 16;
+/// Largest side of a patch.
+const MAX_PATCH: usize = 16;
 
 impl Grid {
     pub fn new(size: Size, patch: u32, step: u32, window: u32, count: u32) -> Self {
@@ -93,7 +97,7 @@ impl Matches {
 
 /// Memory for matching one row of reference patches.
 struct Matcher {
-    /// Squared distances, `[reference][displacement]`; not finite outside the image.
+    /// Squared distances, `[dy][reference][dx]`; not finite outside the image.
     distances: Vec<f32>,
     columns: Vec<f32>,
     keys: Vec<u64>,
@@ -117,6 +121,10 @@ impl Matcher {
         simd(
             #[inline(always)]
             || {
+                let mut a = [&[][..]; MAX_PATCH];
+                for (i, a) in a[..p].iter_mut().enumerate() {
+                    *a = guide.row(y + i);
+                }
                 for iy in (r - r.min(y))..=(r + r.min(h - p - y)) {
                     let other = y + iy - r;
                     for ix in 0..side {
@@ -129,28 +137,18 @@ impl Matcher {
                         let len = x1 - x0;
                         let (sums, boxes) = self.columns.split_at_mut(w);
                         let (sums, boxes) = (&mut sums[..len], &mut boxes[..=len - p]);
-                        for i in 0..p {
-                            let a = &guide.row(y + i)[x0..x1];
-                            let b = &guide.row(other + i)[x0 + ix - r..][..len];
-                            if i == 0 {
-                                squared_differences::<false>(sums, a, b);
-                            } else {
-                                squared_differences::<true>(sums, a, b);
-                            }
+                        let a = &a[..p];
+                        let mut b = [&[][..]; MAX_PATCH];
+                        for (i, b) in b[..p].iter_mut().enumerate() {
+                            *b = &guide.row(other + i)[x0 + ix - r..][..len];
                         }
-                        let n = boxes.len();
-                        boxes.copy_from_slice(&sums[..n]);
-                        for i in 1..p {
-                            for (s, v) in boxes.iter_mut().zip(&sums[i..][..n]) {
-                                *s += v;
-                            }
-                        }
-                        let at = iy * side + ix;
+                        column_sums(sums, a, x0, &b[..p]);
+                        box_sums(boxes, sums, p);
                         let first = xs.partition_point(|&x| x < x0);
                         let end = xs.partition_point(|&x| x + p <= x1);
-                        let column = self.distances.chunks_exact_mut(side * side);
-                        for (row, &x) in column.zip(xs).take(end).skip(first) {
-                            row[at] = boxes[x - x0];
+                        let rows = self.distances[iy * xs.len() * side..].chunks_exact_mut(side);
+                        for (row, &x) in rows.zip(&xs[..end]).skip(first) {
+                            row[ix] = boxes[x - x0];
                         }
                     }
                 }
@@ -161,33 +159,81 @@ impl Matcher {
     /// The most similar patches of every reference patch of the row.
     fn select(&mut self, grid: &Grid, xs: &[usize], found: &mut BandMatches) {
         let side = 2 * grid.radius + 1;
-        let own = grid.radius * side + grid.radius;
-        for row in self.distances.chunks_exact_mut(side * side).take(xs.len()) {
-            // The reference patch comes first. Distances are not negative, so their bits sort.
-            row[own] = 0.0;
+        let own = (grid.radius * side + grid.radius) as u32;
+        for reference in 0..xs.len() {
             self.keys.clear();
-            self.keys.extend(
-                row.iter()
-                    .enumerate()
-                    .filter(|(_, d)| d.is_finite())
-                    .map(|(i, d)| (u64::from(d.to_bits() + u32::from(i != own)) << 32) | i as u64),
-            );
+            let rows = self.distances.chunks_exact(side).skip(reference).step_by(xs.len());
+            for (row, first) in rows.zip((0..).step_by(side)) {
+                // Distances are not negative, so their bits sort like them.
+                let finite = row.iter().zip(first..).filter(|(d, _)| d.is_finite());
+                self.keys.extend(finite.map(|(d, i)| (u64::from(d.to_bits()) << 32) | i));
+            }
+            // The reference patch comes first whatever else is at distance 0.
+            if let Some(key) = self.keys.iter_mut().find(|key| **key as u32 == own) {
+                *key = 0;
+            }
             let count = grid.count.min(self.keys.len());
             if count < self.keys.len() {
                 self.keys.select_nth_unstable(count);
             }
-            let chosen = &mut self.keys[..count];
-            found.displacements.extend(chosen.iter().map(|key| *key as u16));
+            let chosen = self.keys[..count].iter();
+            found
+                .displacements
+                .extend(chosen.map(|key| if *key == 0 { own } else { *key as u32 } as u16));
             found.counts.push(count as u16);
         }
     }
 }
 
+/// `out[x] = sum over rows (a[x0 + x] - b[x])^2`.
 #[inline(always)]
-fn squared_differences<const ADD: bool>(out: &mut [f32], a: &[f32], b: &[f32]) {
-    for ((o, a), b) in out.iter_mut().zip(a).zip(b) {
-        let d = a - b;
-        *o = if ADD { *o + d * d } else { d * d };
+fn column_sums(out: &mut [f32], a: &[&[f32]], x0: usize, b: &[&[f32]]) {
+    let len = out.len();
+    let mut x = 0;
+    while x + LANES <= len {
+        let mut acc = [0.0; LANES];
+        for (a, b) in a.iter().zip(b) {
+            let (a, b) = (&a[x0 + x..][..LANES], &b[x..][..LANES]);
+            for l in 0..LANES {
+                let d = a[l] - b[l];
+                acc[l] += d * d;
+            }
+        }
+        out[x..][..LANES].copy_from_slice(&acc);
+        x += LANES;
+    }
+    for x in x..len {
+        let mut acc = 0.0;
+        for (a, b) in a.iter().zip(b) {
+            let d = a[x0 + x] - b[x];
+            acc += d * d;
+        }
+        out[x] = acc;
+    }
+}
+
+/// `out[x] = sums[x] + .. + sums[x + p - 1]`.
+#[inline(always)]
+fn box_sums(out: &mut [f32], sums: &[f32], p: usize) {
+    let len = out.len();
+    let mut x = 0;
+    while x + LANES <= len {
+        let mut acc = [0.0; LANES];
+        for i in 0..p {
+            let row = &sums[x + i..][..LANES];
+            for l in 0..LANES {
+                acc[l] += row[l];
+            }
+        }
+        out[x..][..LANES].copy_from_slice(&acc);
+        x += LANES;
+    }
+    for x in x..len {
+        let mut acc = 0.0;
+        for v in &sums[x..][..p] {
+            acc += v;
+        }
+        out[x] = acc;
     }
 }
 
@@ -314,7 +360,10 @@ pub(super) fn aggregate<S>(
                     at.clear();
                     let own = displacements.by_ref().take(usize::from(n));
                     at.extend(own.map(|d| (y + d / side - r) * w + x + d % side - r));
-                    work(&mut memory, &at, &mut sums);
+                    simd(
+                        #[inline(always)]
+                        || work(&mut memory, &at, &mut sums),
+                    );
                 }
             }
             Ok(sums)

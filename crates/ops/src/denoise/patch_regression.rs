@@ -19,10 +19,10 @@
 //!
 //! Cost: `k^2 n / 2` for the Gram matrix, `k^3 / 2` for the inverse, `k^2 n` for the combination.
 
-/// Values that are handled together; rows are padded to a multiple of it.
-pub(super) const LANES: usize = 8;
-/// Rows that are eliminated together.
-const PANEL: usize = 4;
+use super::patch_groups::LANES;
+
+/// Rows that are handled together; divides [`LANES`], of which row lengths are multiples.
+const ROWS: usize = 4;
 
 type Lanes = [f32; LANES];
 
@@ -40,6 +40,12 @@ impl Shrinkage {
     pub const PILOT: Self = Self { shrink: 1.0, ridge: 1.0 };
     /// The guide is the noisy group itself: minimizes Stein's unbiased risk estimate.
     pub const SURE: Self = Self { shrink: 1.0, ridge: 0.0 };
+
+    /// The guide is the noisy group itself: the risk of restoring it from a group with `alpha`
+    /// times the noise added, extrapolated (`Noisier2Noise`). `alpha = 0` is SURE.
+    pub const fn noisier(alpha: f32) -> Self {
+        Self { shrink: 1.0 + alpha * alpha, ridge: alpha * alpha }
+    }
 }
 
 /// The patches of one group and the memory to combine them, reused from group to group.
@@ -47,60 +53,96 @@ impl Shrinkage {
 pub(super) struct Regression {
     /// Number of patches.
     k: usize,
-    /// Row length of `k x k` matrices.
+    /// Values of a patch.
+    n: usize,
+    /// Row length of matrices with a column per patch.
     k_stride: usize,
-    /// Row length of patches: values, then zeros.
+    /// Row length of patches.
     stride: usize,
-    /// The guide, patch after patch; [`Regression::solve`] centers it.
-    pub guide: Vec<f32>,
-    /// The noisy patches.
-    pub noisy: Vec<f32>,
+    /// The guide, a row per pixel; [`Regression::solve`] centers it.
+    guide: Vec<f32>,
+    /// The noisy patches, a row per patch.
+    noisy: Vec<f32>,
     /// Noise energy of each patch.
     pub energy: Vec<f32>,
-    /// The combined patches.
-    pub restored: Vec<f32>,
+    /// The combined patches, a row per patch.
+    restored: Vec<f32>,
     /// Sum of the squared coefficients of each combined patch: its share of the noise variance.
     pub variance: Vec<f32>,
+    /// Inverse roots of the energies, 0 in the padding, and the roots, 0 in the padding.
     scale: Vec<f32>,
-    mean: Vec<f32>,
+    unscale: Vec<f32>,
     /// The Gram matrix, then its upper Cholesky factor.
     upper: Vec<f32>,
     /// The inverse of the transposed factor, lower triangular.
     lower: Vec<f32>,
-    /// The coefficients; row `j` makes patch `j`.
+    /// The coefficients; column `j` makes patch `j`.
     theta: Vec<f32>,
 }
 
 impl Regression {
-    /// Makes room for `k` patches of `n` values, all zero.
+    /// Makes room for `k` patches of `n` values.
     pub fn reset(&mut self, k: usize, n: usize) {
-        let (k_stride, stride) = (k.next_multiple_of(LANES), n.next_multiple_of(LANES));
-        if (self.k, self.k_stride, self.stride) == (k, k_stride, stride) {
+        if (self.k, self.n) == (k, n) {
             return;
         }
-        (self.k, self.k_stride, self.stride) = (k, k_stride, stride);
-        for rows in [&mut self.guide, &mut self.noisy, &mut self.restored] {
-            rows.clear();
-            rows.resize(k_stride * stride, 0.0);
+        (self.k, self.n) = (k, n);
+        self.k_stride = k.next_multiple_of(LANES);
+        self.stride = n.next_multiple_of(LANES);
+        let ks = self.k_stride;
+        let resize = |values: &mut Vec<f32>, len| {
+            values.clear();
+            values.resize(len, 0.0);
+        };
+        resize(&mut self.guide, n * ks);
+        for rows in [&mut self.noisy, &mut self.restored] {
+            resize(rows, ks * self.stride);
         }
         for square in [&mut self.upper, &mut self.lower, &mut self.theta] {
-            square.clear();
-            square.resize(k_stride * k_stride, 0.0);
+            resize(square, ks * ks);
         }
-        for row in [&mut self.energy, &mut self.scale, &mut self.variance] {
-            row.clear();
-            row.resize(k_stride, 0.0);
+        for row in [&mut self.energy, &mut self.variance, &mut self.scale, &mut self.unscale] {
+            resize(row, ks);
         }
-        self.mean.clear();
-        self.mean.resize(stride, 0.0);
     }
 
-    /// Row length of the patches.
-    pub fn stride(&self) -> usize {
-        self.stride
+    /// The noisy patch `j`, to be filled in.
+    #[inline(always)]
+    pub fn noisy_mut(&mut self, j: usize) -> &mut [f32] {
+        &mut self.noisy[j * self.stride..][..self.n]
     }
 
-    /// Computes `restored` and `variance` from `guide`, `noisy` and `energy` (all positive).
+    /// The noisy patch `j`.
+    #[inline(always)]
+    pub fn noisy(&self, j: usize) -> &[f32] {
+        &self.noisy[j * self.stride..][..self.n]
+    }
+
+    /// The combined patch `j`.
+    #[inline(always)]
+    pub fn restored(&self, j: usize) -> &[f32] {
+        &self.restored[j * self.stride..][..self.n]
+    }
+
+    /// Sets patch `j` of the guide.
+    #[inline(always)]
+    pub fn set_guide(&mut self, j: usize, patch: &[f32]) {
+        for (row, v) in self.guide.chunks_exact_mut(self.k_stride).zip(patch) {
+            row[j] = *v;
+        }
+    }
+
+    /// Takes the noisy patches themselves as guide.
+    pub fn guide_by_noisy(&mut self) {
+        for j in 0..self.k {
+            for i in 0..self.n {
+                self.guide[i * self.k_stride + j] = self.noisy[j * self.stride + i];
+            }
+        }
+    }
+
+    /// Computes the combined patches and `variance` from guide, noisy patches and `energy` (all
+    /// positive).
     pub fn solve(&mut self, how: Shrinkage) {
         restora_image::simd(
             #[inline(always)]
@@ -117,55 +159,42 @@ impl Regression {
         );
     }
 
-    /// Takes the weighted mean patch out of the guide.
+    /// Takes the weighted mean patch out of the guide and scales it to unit noise.
     #[inline(always)]
     fn center(&mut self) {
-        let (k, stride) = (self.k, self.stride);
         let mut total = 0.0;
-        self.mean.fill(0.0);
-        for j in 0..k {
-            self.scale[j] = 1.0 / self.energy[j].sqrt();
-            let w = self.scale[j] * self.scale[j];
-            total += w;
-            for (m, v) in self.mean.iter_mut().zip(&self.guide[j * stride..][..stride]) {
-                *m += w * v;
+        for j in 0..self.k {
+            self.unscale[j] = self.energy[j].sqrt();
+            self.scale[j] = 1.0 / self.unscale[j];
+            total += self.scale[j] * self.scale[j];
+        }
+        let scale = &self.scale.as_chunks::<LANES>().0[..self.k_stride / LANES];
+        for row in self.guide.chunks_exact_mut(self.k_stride) {
+            let row = row.as_chunks_mut::<LANES>().0;
+            let mut acc = [0.0; LANES];
+            for (v, s) in row.iter_mut().zip(scale) {
+                for l in 0..LANES {
+                    v[l] *= s[l];
+                    acc[l] += v[l] * s[l];
+                }
             }
-        }
-        for m in &mut self.mean {
-            *m /= total;
-        }
-        for row in self.guide[..k * stride].chunks_exact_mut(stride) {
-            for (v, m) in row.iter_mut().zip(&self.mean) {
-                *v -= m;
+            let mean = sum(acc) / total;
+            for (v, s) in row.iter_mut().zip(scale) {
+                for l in 0..LANES {
+                    v[l] -= mean * s[l];
+                }
             }
         }
     }
 
-    /// The scaled Gram matrix of the centered guide, upper triangle in whole blocks.
+    /// The Gram matrix of the centered guide: upper triangle, in whole blocks.
     #[inline(always)]
     fn gram(&mut self) {
-        let (ks, stride) = (self.k_stride, self.stride);
-        for i in (0..ks).step_by(4) {
-            for j in (i..ks).step_by(4) {
-                let mut acc = [[[0.0; LANES]; 4]; 4];
-                for c in (0..stride).step_by(LANES) {
-                    let a: [Lanes; 4] =
-                        std::array::from_fn(|r| lanes(&self.guide, (i + r) * stride + c));
-                    for q in 0..4 {
-                        let b = lanes(&self.guide, (j + q) * stride + c);
-                        for r in 0..4 {
-                            for l in 0..LANES {
-                                acc[r][q][l] += a[r][l] * b[l];
-                            }
-                        }
-                    }
-                }
-                for r in 0..4 {
-                    for q in 0..4 {
-                        self.upper[(i + r) * ks + j + q] =
-                            sum(acc[r][q]) * self.scale[i + r] * self.scale[j + q];
-                    }
-                }
+        let ks = self.k_stride;
+        for i in (0..ks).step_by(ROWS) {
+            for c in (i / LANES * LANES..ks).step_by(LANES) {
+                let block = product(&self.guide, ks, i, &self.guide, ks, c, 0..self.n);
+                store(&mut self.upper, ks, i, c, &block);
             }
         }
     }
@@ -174,37 +203,46 @@ impl Regression {
     #[inline(always)]
     fn coefficients(&mut self, how: Shrinkage) -> bool {
         let (k, ks) = (self.k, self.k_stride);
-        let norm2: f32 = self.scale[..k].iter().map(|s| s * s).sum();
+        let norm2: f32 = self.scale.iter().map(|s| s * s).sum();
         let trace: f32 = (0..k).map(|i| self.upper[i * ks + i]).sum();
         // Rounding of the Gram matrix moves its eigenvalues by a few 1e-8 of the trace. This much
         // ridge keeps the factorization positive; as `shrink` stays, it only moves `R` towards I.
         let ridge = how.ridge + 5e-7 * trace;
         // Lifts the eigenvalue along u (0 but for rounding) to that of the others.
         let lift = (trace / k as f32).max(1.0);
-        for i in 0..k {
+        for (i, row) in self.upper.chunks_exact_mut(ks).enumerate() {
             let s = lift / norm2 * self.scale[i];
-            for j in i..k {
-                self.upper[i * ks + j] += s * self.scale[j];
+            for (v, scale) in row.iter_mut().zip(&self.scale) {
+                *v += s * scale;
             }
-            self.upper[i * ks + i] += ridge;
-        }
-        for i in k..ks {
-            self.upper[i * ks + i] = 1.0;
+            row[i] += if i < k { ridge } else { 1.0 };
         }
         if !self.factor() {
             return false;
         }
-        self.invert();
         let along = how.shrink / (ridge + lift) / norm2;
-        for j in 0..k {
-            let row = &mut self.theta[j * ks..][..ks];
-            let s = self.scale[j];
-            for (t, sl) in row.iter_mut().zip(&self.scale) {
-                // R[j][l] s_l / s_j, without the identity.
-                *t = (along * s * sl - how.shrink * *t) * (sl / s);
+        self.variance.fill(0.0);
+        for i in (0..ks).step_by(ROWS) {
+            for c in (0..ks).step_by(LANES) {
+                // (Q^-1) = V^T V
+                let from = i.max(c);
+                let mut block = product(&self.lower, ks, i, &self.lower, ks, c, from..ks);
+                let scale: Lanes = lanes(&self.scale, c);
+                let unscale: Lanes = lanes(&self.unscale, c);
+                let mut variance = lanes(&self.variance, c);
+                for r in 0..ROWS {
+                    let s = self.scale[i + r];
+                    for l in 0..LANES {
+                        // R without the identity.
+                        let t = along * s * scale[l] - how.shrink * block[r][l];
+                        let one = if c + l == i + r { 1.0 } else { 0.0 };
+                        block[r][l] = one + t * s * unscale[l];
+                        variance[l] += block[r][l] * block[r][l];
+                    }
+                }
+                self.variance[c..][..LANES].copy_from_slice(&variance);
+                store(&mut self.theta, ks, i, c, &block);
             }
-            row[j] += 1.0;
-            self.variance[j] = row.iter().map(|t| t * t).sum();
         }
         true
     }
@@ -214,52 +252,33 @@ impl Regression {
     fn factor(&mut self) -> bool {
         let ks = self.k_stride;
         self.lower.fill(0.0);
-        for j in (0..ks).step_by(PANEL) {
-            for i in j..j + PANEL {
-                // Row i of the panel: subtract the rows of the panel above it, then normalize.
-                let (above, below) = self.upper.split_at_mut(i * ks);
-                let (v_above, v_below) = self.lower.split_at_mut(i * ks);
-                let (row, v_row) = (&mut below[..ks], &mut v_below[..ks]);
-                v_row[i] = 1.0;
-                for l in j..i {
-                    let f = above[l * ks + i];
-                    let from = j / LANES * LANES;
-                    for (a, b) in row[from..].iter_mut().zip(&above[l * ks + from..][..ks - from]) {
-                        *a -= f * b;
-                    }
-                    let to = (j + PANEL).next_multiple_of(LANES);
-                    for (a, b) in v_row[..to].iter_mut().zip(&v_above[l * ks..][..to]) {
-                        *a -= f * b;
-                    }
-                }
-                let pivot = row[i];
-                if pivot.is_nan() || pivot <= 1e-20 {
-                    return false;
-                }
-                let inverse = 1.0 / pivot.sqrt();
-                for a in row.iter_mut() {
-                    *a *= inverse;
-                }
-                for a in v_row.iter_mut() {
-                    *a *= inverse;
-                }
+        for i in 0..ks {
+            self.lower[i * ks + i] = 1.0;
+        }
+        for j in (0..ks).step_by(ROWS) {
+            let (from, to) = (j / LANES * LANES, j / LANES * LANES + LANES);
+            let Some(inverse) = inverse_factor(&self.upper, ks, j) else { return false };
+            let (done, rest) = self.upper.split_at_mut((j + ROWS) * ks);
+            let panel = &mut done[j * ks..];
+            for c in (from..ks).step_by(LANES) {
+                normalize(panel, ks, c, &inverse);
             }
-            // All rows below: subtract the panel.
-            let (done, rest) = self.upper.split_at_mut((j + PANEL) * ks);
-            let panel = &done[j * ks..];
-            let (v_done, v_rest) = self.lower.split_at_mut((j + PANEL) * ks);
-            let v_panel = &v_done[j * ks..];
-            let v_end = (j + PANEL).next_multiple_of(LANES);
-            for (q, (rows, v_rows)) in
-                rest.chunks_exact_mut(4 * ks).zip(v_rest.chunks_exact_mut(4 * ks)).enumerate()
-            {
-                let i = j + PANEL + 4 * q;
-                let factors: [[f32; 4]; PANEL] =
-                    std::array::from_fn(|l| std::array::from_fn(|r| panel[l * ks + i + r]));
+            let (done, v_rest) = self.lower.split_at_mut((j + ROWS) * ks);
+            let v_panel = &mut done[j * ks..];
+            for c in (0..to).step_by(LANES) {
+                normalize(v_panel, ks, c, &inverse);
+            }
+            let below = rest.chunks_exact_mut(ROWS * ks).zip(v_rest.chunks_exact_mut(ROWS * ks));
+            for (q, (rows, v_rows)) in below.enumerate() {
+                let i = j + ROWS + ROWS * q;
+                let mut factors = [[0.0; ROWS]; ROWS];
+                for (l, f) in factors.iter_mut().enumerate() {
+                    f.copy_from_slice(&panel[l * ks + i..][..ROWS]);
+                }
                 for c in (i / LANES * LANES..ks).step_by(LANES) {
                     subtract(rows, panel, &factors, ks, c);
                 }
-                for c in (0..v_end).step_by(LANES) {
+                for c in (0..to).step_by(LANES) {
                     subtract(v_rows, v_panel, &factors, ks, c);
                 }
             }
@@ -267,64 +286,14 @@ impl Regression {
         true
     }
 
-    /// `theta = V^T V`, the inverse.
-    #[inline(always)]
-    fn invert(&mut self) {
-        let ks = self.k_stride;
-        for i in (0..ks).step_by(4) {
-            for c in (0..ks).step_by(2 * LANES) {
-                if c + 2 * LANES <= ks {
-                    outer::<2>(&mut self.theta, &self.lower, ks, i, c);
-                } else {
-                    outer::<1>(&mut self.theta, &self.lower, ks, i, c);
-                }
-            }
-        }
-    }
-
-    /// `restored = theta noisy`.
+    /// The combined patches.
     #[inline(always)]
     fn combine(&mut self) {
-        let (ks, stride) = (self.k_stride, self.stride);
-        for j in (0..ks).step_by(4) {
-            let mut c = 0;
-            while c < stride {
-                let n = match (stride - c) / LANES {
-                    1 => 1,
-                    2 | 4 => 2,
-                    _ => 3,
-                };
-                match n {
-                    1 => self.combine_block::<1>(j, c),
-                    2 => self.combine_block::<2>(j, c),
-                    _ => self.combine_block::<3>(j, c),
-                }
-                c += n * LANES;
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn combine_block<const N: usize>(&mut self, j: usize, c: usize) {
-        let (k, ks, stride) = (self.k, self.k_stride, self.stride);
-        let mut acc = [[[0.0; LANES]; N]; 4];
-        let rows: [&[f32]; 4] = std::array::from_fn(|r| &self.theta[(j + r) * ks..][..k]);
-        for l in 0..k {
-            let z: [Lanes; N] =
-                std::array::from_fn(|q| lanes(&self.noisy, l * stride + c + q * LANES));
-            for r in 0..4 {
-                let t = rows[r][l];
-                for q in 0..N {
-                    for i in 0..LANES {
-                        acc[r][q][i] += t * z[q][i];
-                    }
-                }
-            }
-        }
-        for r in 0..4 {
-            for q in 0..N {
-                self.restored[(j + r) * stride + c + q * LANES..][..LANES]
-                    .copy_from_slice(&acc[r][q]);
+        for j in (0..self.k_stride).step_by(ROWS) {
+            for c in (0..self.stride).step_by(LANES) {
+                let block =
+                    product(&self.theta, self.k_stride, j, &self.noisy, self.stride, c, 0..self.k);
+                store(&mut self.restored, self.stride, j, c, &block);
             }
         }
     }
@@ -332,54 +301,129 @@ impl Regression {
 
 #[inline(always)]
 fn lanes(values: &[f32], at: usize) -> Lanes {
-    let mut out = [0.0; LANES];
-    out.copy_from_slice(&values[at..at + LANES]);
-    out
+    values.as_chunks::<LANES>().0[at / LANES]
 }
 
 /// Sum in a fixed order, pairwise.
 #[inline(always)]
 fn sum(v: Lanes) -> f32 {
-    ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
+    let mut v = v;
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            v[i] += v[i + half];
+        }
+    }
+    v[0]
 }
 
-/// Subtracts the panel's rows, times their factors, from four rows at columns `c..c + LANES`.
+/// Rows `i..i + ROWS`, columns `c..c + LANES` of `A^T B`, over the given rows of both.
 #[inline(always)]
-fn subtract(rows: &mut [f32], panel: &[f32], factors: &[[f32; 4]; PANEL], stride: usize, c: usize) {
-    let mut acc: [Lanes; 4] = std::array::from_fn(|r| lanes(rows, r * stride + c));
-    for l in 0..PANEL {
-        let p = lanes(panel, l * stride + c);
-        for r in 0..4 {
+fn product(
+    a: &[f32],
+    a_stride: usize,
+    i: usize,
+    b: &[f32],
+    b_stride: usize,
+    c: usize,
+    rows: std::ops::Range<usize>,
+) -> [Lanes; ROWS] {
+    let (a, b) = (a.as_chunks::<ROWS>().0, b.as_chunks::<LANES>().0);
+    let (a_step, b_step) = (a_stride / ROWS, b_stride / LANES);
+    let (i, c) = (i / ROWS, c / LANES);
+    let [mut p, mut q, mut r, mut s] = [[0.0; LANES]; ROWS];
+    for l in rows {
+        let x = &a[l * a_step + i];
+        let y = &b[l * b_step + c];
+        for t in 0..LANES {
+            p[t] += x[0] * y[t];
+        }
+        for t in 0..LANES {
+            q[t] += x[1] * y[t];
+        }
+        for t in 0..LANES {
+            r[t] += x[2] * y[t];
+        }
+        for t in 0..LANES {
+            s[t] += x[3] * y[t];
+        }
+    }
+    [p, q, r, s]
+}
+
+#[inline(always)]
+fn store(out: &mut [f32], stride: usize, i: usize, c: usize, block: &[Lanes; ROWS]) {
+    let out = out.as_chunks_mut::<LANES>().0;
+    for (r, row) in block.iter().enumerate() {
+        out[(i + r) * (stride / LANES) + c / LANES] = *row;
+    }
+}
+
+/// `U^-T` for the diagonal block at `j` of `Q = U^T U`; `None` unless it is safely positive.
+#[inline(always)]
+fn inverse_factor(q: &[f32], stride: usize, j: usize) -> Option<[[f32; ROWS]; ROWS]> {
+    let mut u = [[0.0; ROWS]; ROWS];
+    for (r, row) in u.iter_mut().enumerate() {
+        row.copy_from_slice(&q[(j + r) * stride + j..][..ROWS]);
+    }
+    let mut v = [[0.0; ROWS]; ROWS];
+    for i in 0..ROWS {
+        v[i][i] = 1.0;
+        for l in 0..i {
+            let f = u[l][i];
+            for c in 0..ROWS {
+                u[i][c] -= f * u[l][c];
+                v[i][c] -= f * v[l][c];
+            }
+        }
+        let pivot = u[i][i];
+        if pivot.is_nan() || pivot <= 1e-20 {
+            return None;
+        }
+        let inverse = 1.0 / pivot.sqrt();
+        for c in 0..ROWS {
+            u[i][c] *= inverse;
+            v[i][c] *= inverse;
+        }
+    }
+    Some(v)
+}
+
+/// Multiplies columns `c..c + LANES` of the panel's rows by `inverse`, lower triangular.
+#[inline(always)]
+fn normalize(panel: &mut [f32], stride: usize, c: usize, inverse: &[[f32; ROWS]; ROWS]) {
+    let (panel, step) = (panel.as_chunks_mut::<LANES>().0, stride / LANES);
+    for r in (0..ROWS).rev() {
+        let mut acc = [0.0; LANES];
+        for l in 0..=r {
+            let row = &panel[l * step + c / LANES];
             for i in 0..LANES {
-                acc[r][i] -= factors[l][r] * p[i];
+                acc[i] += inverse[r][l] * row[i];
             }
         }
-    }
-    for r in 0..4 {
-        rows[r * stride + c..][..LANES].copy_from_slice(&acc[r]);
+        panel[r * step + c / LANES] = acc;
     }
 }
 
-/// Rows `i..i + 4`, columns `c..c + N LANES` of `V^T V` for lower triangular `V`.
+/// Subtracts the panel's rows, times their factors, from the rows at columns `c..c + LANES`.
 #[inline(always)]
-fn outer<const N: usize>(out: &mut [f32], v: &[f32], stride: usize, i: usize, c: usize) {
-    let mut acc = [[[0.0; LANES]; N]; 4];
-    for l in i.max(c)..stride {
-        let row = &v[l * stride..][..stride];
-        let b: [Lanes; N] = std::array::from_fn(|q| lanes(row, c + q * LANES));
-        for r in 0..4 {
-            let a = row[i + r];
-            for q in 0..N {
-                for x in 0..LANES {
-                    acc[r][q][x] += a * b[q][x];
-                }
+fn subtract(
+    rows: &mut [f32],
+    panel: &[f32],
+    factors: &[[f32; ROWS]; ROWS],
+    stride: usize,
+    c: usize,
+) {
+    let (rows, panel) = (rows.as_chunks_mut::<LANES>().0, panel.as_chunks::<LANES>().0);
+    let (step, c) = (stride / LANES, c / LANES);
+    for r in 0..ROWS {
+        let mut acc = rows[r * step + c];
+        for l in 0..ROWS {
+            let p = &panel[l * step + c];
+            for i in 0..LANES {
+                acc[i] -= factors[l][r] * p[i];
             }
         }
-    }
-    for r in 0..4 {
-        for q in 0..N {
-            out[(i + r) * stride + c + q * LANES..][..LANES].copy_from_slice(&acc[r][q]);
-        }
+        rows[r * step + c] = acc;
     }
 }
 
