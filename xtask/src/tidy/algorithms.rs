@@ -6,6 +6,8 @@
 use super::Violation;
 use super::source::{File, Tree, line_of, words};
 
+/// The list of what a pipeline can contain.
+const STEPS: &str = "crates/restora/src/step.rs";
 /// The crates whose `src/<family>/<algorithm>.rs` are algorithms.
 const CRATES: [&str; 2] = ["ops", "metrics"];
 
@@ -36,15 +38,46 @@ fn file(tree: &Tree, name: &str, file: &File) -> Vec<Violation> {
                       `Reference: none` and why";
         found.push(Violation::new(&file.path, header.lines().count(), wanted));
     }
-    for (folder, kind) in [("benches", "bench"), ("tests", "figure or golden test")] {
-        let prefix = format!("crates/{name}/{folder}/");
-        let mut beside = tree.rust().filter(|f| f.path.starts_with(&prefix));
-        if !beside.any(|f| words(&f.code, file.stem()).next().is_some()) {
-            let wanted = format!("`{}` has no {kind} that names it in {prefix}", file.stem());
-            found.push(Violation::new(&file.path, line, wanted));
+    for (at, mark) in file.code.match_indices("impl Operation for ") {
+        let rest = &file.code[at + mark.len()..];
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let options = &rest[..end];
+        if !tree.get(STEPS).is_some_and(|f| has_word(f, options)) {
+            let wanted = format!("`{options}` is no step of {STEPS}: no pipeline can contain it");
+            found.push(Violation::new(&file.path, line_of(&file.code, at), wanted));
         }
     }
+    let named_in = |folder: &str| {
+        let prefix = format!("crates/{name}/{folder}/");
+        let mut beside = tree.rust().filter(|f| f.path.starts_with(&prefix));
+        beside.any(|f| [file.stem(), &camel(file.stem())].iter().any(|n| has_word(f, n)))
+    };
+    // The doors name an operation in text: `"nl-means"`.
+    let id = format!("\"{}", file.stem().replace('_', "-"));
+    let mut tests = tree.rust().filter(|f| f.path.contains("/tests/") && !f.path.contains("/src/"));
+    if !named_in("benches") {
+        let wanted =
+            format!("`{}` has no bench that names it in crates/{name}/benches/", file.stem());
+        found.push(Violation::new(&file.path, line, wanted));
+    }
+    if !named_in("tests") && !tests.any(|f| f.text.contains(&id)) {
+        let wanted = format!(
+            "`{}` has no figure or golden test that names it in crates/{name}/tests/",
+            file.stem()
+        );
+        found.push(Violation::new(&file.path, line, wanted));
+    }
     found
+}
+
+fn has_word(file: &File, name: &str) -> bool {
+    words(&file.code, name).next().is_some()
+}
+
+/// `nl_means` as `NlMeans`.
+fn camel(stem: &str) -> String {
+    let capital = |part: &str| part[..1].to_uppercase() + &part[1..];
+    stem.split('_').filter(|p| p.is_ascii() && !p.is_empty()).map(capital).collect()
 }
 
 /// The line that makes a file an algorithm's.
@@ -80,6 +113,7 @@ mod tests {
         "//! Blurs.\n//!\n//! Reference: A. Uthor, doi:10.1/2.\n\npub fn blur() {}\n";
     const PATH: &str = "crates/ops/src/filter/blur.rs";
     const BENCH: (&str, &str) = ("crates/ops/benches/f.rs", "fn main() { filter::blur() }");
+    const STEP: (&str, &str) = (STEPS, "steps! { Blur(ops::Blur) }");
     const TEST: (&str, &str) = ("crates/ops/tests/figures.rs", "fn blur_is_good() { blur() }");
 
     #[track_caller]
@@ -121,7 +155,7 @@ mod tests {
             "pub const INFO: OpInfo = OpInfo {};",
         ] {
             let text = format!("//! Blurs.\n//! By A. Uthor.\n\n{code}\n");
-            broken(&[(PATH, &text), BENCH, TEST], 2, "DOI or arXiv");
+            broken(&[(PATH, &text), BENCH, TEST, STEP], 2, "DOI or arXiv");
         }
         broken(&[(PATH, "pub fn blur() {}\n"), BENCH, TEST], 1, "header");
     }
@@ -145,9 +179,23 @@ mod tests {
     }
 
     #[test]
+    fn an_operation_that_no_pipeline_can_contain_is_found() {
+        let text = format!("{GOOD}\nimpl Operation for Blur {{}}\n");
+        assert_eq!(check(&Tree::of(&[(PATH, &text), BENCH, TEST, STEP])), []);
+        broken(&[(PATH, &text), BENCH, TEST], 7, "no step");
+        broken(&[(PATH, &text), BENCH, TEST, (STEPS, "Blurred(B)")], 7, "no step");
+    }
+
+    #[test]
     fn a_missing_bench_or_test_is_found() {
         broken(&[(PATH, GOOD), TEST], 5, "has no bench");
         broken(&[(PATH, GOOD), BENCH], 5, "has no figure or golden test");
+        let options = ("crates/ops/tests/figures.rs", "fn f() { run(&Blur::default()) }");
+        assert_eq!(check(&Tree::of(&[(PATH, GOOD), BENCH, options])), []);
+        let door = ("crates/cli/tests/command.rs", "fn f() { run(\"blur:radius=2\") }");
+        assert_eq!(check(&Tree::of(&[(PATH, GOOD), BENCH, door])), []);
+        let unit_test = ("crates/cli/src/command/tests.rs", "fn f() { run(\"blur\") }");
+        broken(&[(PATH, GOOD), BENCH, unit_test], 5, "has no figure");
         let longer_name = ("crates/ops/benches/f.rs", "fn main() { blur_twice() } // blur");
         broken(&[(PATH, GOOD), longer_name, TEST], 5, "has no bench");
         let other_crate = ("crates/metrics/benches/f.rs", "fn main() { blur() }");
