@@ -15,6 +15,6 @@ fn ssim_takes_less_cpu_time_than_opencv_and_a_fifth_of_scikit_image() {
         ssim(&clean, &noisy, &Ssim::default(), &Context::default()).expect("score");
     });
     println!("SSIM of 768 x 512 gray: {:.2} CPU ms", 1e3 * seconds);
-    // scikit-image 22.8 ms, OpenCV's quality module 3.99 ms.
-    assert!(seconds < 0.0228 / 5.0 && seconds < 0.00399, "{seconds}");
+    // OpenCV's quality module takes 3.99 ms; a fifth of scikit-image's 22.8 ms is more, 4.56 ms.
+    assert!(seconds < 0.00399, "{seconds}");
 }
