@@ -1,3 +1,5 @@
+//! What the damages share: rows with a random stream each, and checks of options.
+
 use restora_image::{Context, Image, OpError, Rng, Sigma, for_each_band};
 
 /// Rows of a band, the unit of work of a thread.
