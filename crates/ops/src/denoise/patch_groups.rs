@@ -1,14 +1,14 @@
-//! Groups of similar patches: matching on a grid of reference patches, gathering, aggregation.
-//! Shared by the denoisers that work on groups.
+//! Groups of similar patches: the grid of reference patches, gathering, aggregation. Shared by the
+//! denoisers that work on groups.
 //!
 //! Reference patches stand on a grid of `step` pixels, plus the last row and column of patches. The
-//! `count` most similar patches (squared distance on a guide plane) of a window of
-//! `2 radius + 1` squared make a group; the reference patch always belongs to it and ties go to the
-//! earlier patch in raster order. Bands of grid rows are worked on in parallel and their sums added
+//! `count` most similar patches of a window of `2 radius + 1` squared make a group; the reference patch
+//! always belongs to it and ties go to the earlier patch in raster order. Bands of grid rows are worked on in parallel and their sums added
 //! in order, so results are the same bytes for any number of threads. Bands come in waves, so that
 //! memory is bounded by the image and a few bands.
 
-use restora_image::{Context, OpError, PlaneRef, Size, map_bands, simd};
+use super::patch_matching::Matches;
+use restora_image::{Context, OpError, Size, map_bands, simd};
 
 /// Where patches are and how they are grouped.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,7 +30,7 @@ pub(super) const BAND: usize = 8;
 /// Values that are handled together.
 pub(super) const LANES: usize = 16;
 /// Largest side of a patch.
-const MAX_PATCH: usize = 16;
+pub(super) const MAX_PATCH: usize = 16;
 
 impl Grid {
     pub fn new(size: Size, patch: u32, step: u32, window: u32, count: u32) -> Self {
@@ -48,7 +48,7 @@ impl Grid {
     }
 
     /// Positions of reference patches along an axis of `length` pixels.
-    fn positions(&self, length: usize) -> Vec<usize> {
+    pub fn positions(&self, length: usize) -> Vec<usize> {
         let last = length - self.patch;
         let mut positions: Vec<usize> = (0..=last).step_by(self.step).collect();
         if positions.last() != Some(&last) {
@@ -60,180 +60,6 @@ impl Grid {
     /// How far an output pixel of one stage looks, in pixels.
     pub const fn reach(patch: u32, window: u32) -> u32 {
         2 * (window / 2 + patch - 1)
-    }
-}
-
-/// The groups of an image: for every reference patch the displacements of its patches.
-#[derive(Debug, Default)]
-pub(super) struct Matches {
-    bands: Vec<BandMatches>,
-}
-
-#[derive(Debug, Default)]
-struct BandMatches {
-    /// Displacements of all groups, as index into the window in raster order.
-    displacements: Vec<u16>,
-    /// Number of displacements of each group.
-    counts: Vec<u16>,
-}
-
-impl Matches {
-    /// Finds the groups of `guide`.
-    pub fn find(guide: PlaneRef<'_>, grid: &Grid, cx: &Context) -> Result<Self, OpError> {
-        let (xs, ys) = (grid.positions(guide.width()), grid.positions(guide.height()));
-        let bands = map_bands(ys.len(), BAND, cx, |rows| {
-            let mut matcher = Matcher::new(grid, &xs);
-            let mut found = BandMatches::default();
-            for &y in &ys[rows] {
-                cx.check()?;
-                matcher.distances(guide, grid, &xs, y);
-                matcher.select(grid, &xs, &mut found);
-            }
-            Ok(found)
-        })?;
-        Ok(Self { bands })
-    }
-}
-
-/// Memory for matching one row of reference patches.
-struct Matcher {
-    /// Squared distances, `[dy][reference][dx]`; not finite outside the image.
-    distances: Vec<f32>,
-    columns: Vec<f32>,
-    keys: Vec<u64>,
-}
-
-impl Matcher {
-    fn new(grid: &Grid, xs: &[usize]) -> Self {
-        let side = 2 * grid.radius + 1;
-        Self {
-            distances: vec![f32::INFINITY; side * side * xs.len()],
-            columns: vec![0.0; 2 * grid.size.w()],
-            keys: Vec::with_capacity(side * side),
-        }
-    }
-
-    /// Distances of the reference patches of row `y` to all displaced patches.
-    fn distances(&mut self, guide: PlaneRef<'_>, grid: &Grid, xs: &[usize], y: usize) {
-        let (w, h, p, r) = (guide.width(), guide.height(), grid.patch, grid.radius);
-        let side = 2 * r + 1;
-        self.distances.fill(f32::INFINITY);
-        simd(
-            #[inline(always)]
-            || {
-                let mut a = [&[][..]; MAX_PATCH];
-                for (i, a) in a[..p].iter_mut().enumerate() {
-                    *a = guide.row(y + i);
-                }
-                for iy in (r - r.min(y))..=(r + r.min(h - p - y)) {
-                    let other = y + iy - r;
-                    for ix in 0..side {
-                        // Columns x of the reference whose displaced x + ix - r is inside.
-                        let x0 = r.saturating_sub(ix);
-                        let x1 = (w + r).saturating_sub(ix).min(w);
-                        if x1 < x0 + p {
-                            continue;
-                        }
-                        let len = x1 - x0;
-                        let (sums, boxes) = self.columns.split_at_mut(w);
-                        let (sums, boxes) = (&mut sums[..len], &mut boxes[..=len - p]);
-                        let a = &a[..p];
-                        let mut b = [&[][..]; MAX_PATCH];
-                        for (i, b) in b[..p].iter_mut().enumerate() {
-                            *b = &guide.row(other + i)[x0 + ix - r..][..len];
-                        }
-                        column_sums(sums, a, x0, &b[..p]);
-                        box_sums(boxes, sums, p);
-                        let first = xs.partition_point(|&x| x < x0);
-                        let end = xs.partition_point(|&x| x + p <= x1);
-                        let rows = self.distances[iy * xs.len() * side..].chunks_exact_mut(side);
-                        for (row, &x) in rows.zip(&xs[..end]).skip(first) {
-                            row[ix] = boxes[x - x0];
-                        }
-                    }
-                }
-            },
-        );
-    }
-
-    /// The most similar patches of every reference patch of the row.
-    fn select(&mut self, grid: &Grid, xs: &[usize], found: &mut BandMatches) {
-        let side = 2 * grid.radius + 1;
-        let own = (grid.radius * side + grid.radius) as u32;
-        for reference in 0..xs.len() {
-            self.keys.clear();
-            let rows = self.distances.chunks_exact(side).skip(reference).step_by(xs.len());
-            for (row, first) in rows.zip((0..).step_by(side)) {
-                // Distances are not negative, so their bits sort like them.
-                let finite = row.iter().zip(first..).filter(|(d, _)| d.is_finite());
-                self.keys.extend(finite.map(|(d, i)| (u64::from(d.to_bits()) << 32) | i));
-            }
-            // The reference patch comes first whatever else is at distance 0.
-            if let Some(key) = self.keys.iter_mut().find(|key| **key as u32 == own) {
-                *key = 0;
-            }
-            let count = grid.count.min(self.keys.len());
-            if count < self.keys.len() {
-                self.keys.select_nth_unstable(count);
-            }
-            let chosen = self.keys[..count].iter();
-            found
-                .displacements
-                .extend(chosen.map(|key| if *key == 0 { own } else { *key as u32 } as u16));
-            found.counts.push(count as u16);
-        }
-    }
-}
-
-/// `out[x] = sum over rows (a[x0 + x] - b[x])^2`.
-#[inline(always)]
-fn column_sums(out: &mut [f32], a: &[&[f32]], x0: usize, b: &[&[f32]]) {
-    let len = out.len();
-    let mut x = 0;
-    while x + LANES <= len {
-        let mut acc = [0.0; LANES];
-        for (a, b) in a.iter().zip(b) {
-            let (a, b) = (&a[x0 + x..][..LANES], &b[x..][..LANES]);
-            for l in 0..LANES {
-                let d = a[l] - b[l];
-                acc[l] += d * d;
-            }
-        }
-        out[x..][..LANES].copy_from_slice(&acc);
-        x += LANES;
-    }
-    for x in x..len {
-        let mut acc = 0.0;
-        for (a, b) in a.iter().zip(b) {
-            let d = a[x0 + x] - b[x];
-            acc += d * d;
-        }
-        out[x] = acc;
-    }
-}
-
-/// `out[x] = sums[x] + .. + sums[x + p - 1]`.
-#[inline(always)]
-fn box_sums(out: &mut [f32], sums: &[f32], p: usize) {
-    let len = out.len();
-    let mut x = 0;
-    while x + LANES <= len {
-        let mut acc = [0.0; LANES];
-        for i in 0..p {
-            let row = &sums[x + i..][..LANES];
-            for l in 0..LANES {
-                acc[l] += row[l];
-            }
-        }
-        out[x..][..LANES].copy_from_slice(&acc);
-        x += LANES;
-    }
-    for x in x..len {
-        let mut acc = 0.0;
-        for v in &sums[x..][..p] {
-            acc += v;
-        }
-        out[x] = acc;
     }
 }
 
