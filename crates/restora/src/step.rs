@@ -43,6 +43,8 @@ steps! {
     NlMeans(ops::denoise::NlMeans),
     /// NL-Ridge: combinations of similar patches by ridge regression.
     NlRidge(ops::denoise::NlRidge),
+    /// `LIChI`: NL-Ridge iterated.
+    Lichi(ops::denoise::Lichi),
     /// White Gaussian noise.
     GaussianNoise(ops::degrade::GaussianNoise),
     /// Noise that grows with the signal.
