@@ -63,9 +63,9 @@ pub fn resolve(
         };
         if pipeline.steps[i + 1..].iter().any(open) && !planned.is_empty() {
             sample.noise = Some(latest.noise_model());
-            for step in &planned {
+            for (step, done) in planned.iter().zip(steps.len() as u64..) {
                 let failed = |source| Error::Step { step: step.id(), source };
-                step.operation().apply(&mut sample, cx).map_err(failed)?;
+                step.operation().apply(&mut sample, &cx.at_step(done)).map_err(failed)?;
             }
             latest = diagnose(&sample.image, cx)?;
         }

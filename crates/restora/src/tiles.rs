@@ -80,9 +80,9 @@ pub fn apply(
         let mut sample = Sample::new(image);
         sample.noise = noise.cloned();
         id.clone_into(&mut sample.meta.id);
-        for step in steps {
+        for (i, step) in steps.iter().enumerate() {
             cx.check()?;
-            step.operation().apply(&mut sample, cx)?;
+            step.operation().apply(&mut sample, &cx.at_step(i as u64))?;
         }
         Ok(sample)
     };
