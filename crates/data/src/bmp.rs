@@ -222,7 +222,7 @@ fn line(row: &[u8], head: &Head, out: &mut [u8]) -> Result<(), DataError> {
     Ok(())
 }
 
-/// BI_RLE8 and BI_RLE4. Pixels that a delta or an early end of line skips keep color 0.
+/// `BI_RLE8` and `BI_RLE4`. Pixels that a delta or an early end of line skips keep color 0.
 fn run_lengths(data: &[u8], head: &Head, out: &mut [u8]) -> Result<(), DataError> {
     let (w, h, n) = (head.size.w(), head.size.h(), head.layout.samples());
     for pixel in out.chunks_exact_mut(n) {

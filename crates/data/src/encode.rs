@@ -130,6 +130,18 @@ pub fn write_file(
     file.commit()
 }
 
+/// One line for everything in `meta` that `format` has no place for.
+pub fn lost(meta: &FileMeta, format: Format) -> Vec<String> {
+    let mut lost = Vec::new();
+    if meta.icc.is_some() && !format.holds_icc() {
+        lost.push(format!("{} has no place for the ICC profile", format.name()));
+    }
+    if meta.exif.is_some() && !format.holds_exif() {
+        lost.push(format!("{} has no place for EXIF", format.name()));
+    }
+    lost
+}
+
 /// The raster in the nearest layout and depth that `format` can hold, with a line for every loss.
 ///
 /// Floats are clamped to `[0, 1]`; depths are converted by rounding to nearest (`v / 257` from 16

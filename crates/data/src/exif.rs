@@ -52,10 +52,10 @@ pub(crate) fn normalized(mut exif: Vec<u8>, applied: u8) -> Vec<u8> {
     let Some((bytes, ifd)) = open(&exif) else { return exif };
     let big_endian = bytes.big_endian;
     let mut patches: Vec<(u64, u16, u32)> = Vec::new();
-    if let Some(at) = entry(bytes, ifd, ORIENTATION) {
-        if let Some(kind) = bytes.u16(at + 2).filter(|_| value(bytes, at).is_some()) {
-            patches.push((at + 8, kind, 1));
-        }
+    if let Some(at) = entry(bytes, ifd, ORIENTATION)
+        && let Some(kind) = bytes.u16(at + 2).filter(|_| value(bytes, at).is_some())
+    {
+        patches.push((at + 8, kind, 1));
     }
     if let Some(count) = bytes.u16(ifd) {
         let next = ifd + 2 + 12 * u64::from(count);

@@ -12,7 +12,7 @@ pub enum Format {
     Png,
     /// WebP; lossy and lossless in, lossless out; of an animated one the first frame.
     WebP,
-    /// TIFF, BigTIFF, several pages.
+    /// TIFF, `BigTIFF`, several pages.
     Tiff,
     /// Windows bitmap.
     Bmp,
@@ -76,13 +76,13 @@ impl Format {
     /// Can a picture of this layout and depth be written as it is? [`crate::fit`] makes one that can.
     pub const fn supports(self, layout: Layout, depth: Depth) -> bool {
         match (self, depth) {
-            (Self::Tiff, _) | (Self::Png, Depth::U8 | Depth::U16) | (Self::WebP, Depth::U8) => true,
             (Self::Pnm, Depth::F32) | (Self::Jpeg, Depth::U8) => !layout.has_alpha(),
-            (Self::Pnm, _) => true,
             (Self::Bmp, Depth::U8) => !matches!(layout, Layout::GrayAlpha),
             (Self::Qoi, Depth::U8) => matches!(layout, Layout::Rgb | Layout::Rgba),
-            // Exact only up to 256 colors, which the pixels decide; gray always fits.
-            (Self::Gif, Depth::U8) => true,
+            (Self::Tiff | Self::Pnm, _)
+            | (Self::Png, Depth::U8 | Depth::U16)
+            // GIF is exact only up to 256 colors, which the pixels decide; gray always fits.
+            | (Self::WebP | Self::Gif, Depth::U8) => true,
             _ => false,
         }
     }
@@ -94,6 +94,16 @@ impl Format {
             Self::Gif => Self::Png,
             other => other,
         }
+    }
+
+    /// Is there a place for an ICC profile?
+    pub const fn holds_icc(self) -> bool {
+        matches!(self, Self::Jpeg | Self::Png | Self::WebP | Self::Tiff | Self::Bmp)
+    }
+
+    /// Is there a place for an EXIF block?
+    pub const fn holds_exif(self) -> bool {
+        matches!(self, Self::Jpeg | Self::Png | Self::WebP | Self::Tiff)
     }
 
     /// Can one file hold several pictures?

@@ -1,4 +1,4 @@
-//! GIF89a: the first frame in; out only what is exact, up to 256 colors.
+//! `GIF89a`: the first frame in; out only what is exact, up to 256 colors.
 //!
 //! A restored photograph has more colors than a GIF, and choosing 256 of them would add the very
 //! damage that was just removed. So by default GIF input becomes PNG ([`Format::output_default`]),

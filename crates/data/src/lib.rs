@@ -40,7 +40,7 @@ mod webp;
 
 pub use atomic::{AtomicFile, TEMPORARY_SUFFIX, remove_stale_temporaries, write_atomically};
 pub use decode::{Decoded, decode, read_header};
-pub use encode::{EncodeOptions, PngCompression, Sink, encode, encode_to, fit, write_file};
+pub use encode::{EncodeOptions, PngCompression, Sink, encode, encode_to, fit, lost, write_file};
 pub use error::{DataError, ItemError};
 pub use format::{Format, sniff};
 pub use limits::{Header, Limits};

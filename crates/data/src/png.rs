@@ -7,8 +7,8 @@ use ::png::{BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, Encoding
 use restora_image::{Depth, Layout, Pixels, Raster, Size};
 use std::io::{Cursor, Write};
 
-fn corrupt(error: impl ToString) -> DataError {
-    DataError::corrupt(Format::Png, error.to_string())
+fn corrupt(error: impl std::fmt::Display) -> DataError {
+    DataError::corrupt(Format::Png, format!("{error}"))
 }
 
 fn decoding(error: DecodingError) -> DataError {
@@ -136,13 +136,13 @@ fn describe(info: &::png::Info, meta: &mut FileMeta) {
         }
     }
     meta.png = Some(detail);
-    if let Some(animation) = info.animation_control {
-        if animation.num_frames > 1 {
-            meta.notes.push(format!(
-                "animated PNG of {} frames: the default picture was taken",
-                animation.num_frames
-            ));
-        }
+    if let Some(animation) = info.animation_control
+        && animation.num_frames > 1
+    {
+        meta.notes.push(format!(
+            "animated PNG of {} frames: the default picture was taken",
+            animation.num_frames
+        ));
     }
 }
 

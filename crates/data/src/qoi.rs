@@ -108,7 +108,7 @@ pub(crate) fn encode(
         if pixel == last {
             run += 1;
             if run == 62 {
-                out.write_all(&[0xC0 | 61])?;
+                out.write_all(&[0xFD])?;
                 run = 0;
             }
             continue;

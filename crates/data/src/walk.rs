@@ -294,12 +294,11 @@ impl Walk {
             Ok(meta) if promises || (meta.is_file() && looks_like_image(&path)) => {
                 self.ready.push_back(Ok(Entry::new(path, relative)));
             }
-            Ok(_) => self.skipped += 1,
             // A link into nowhere, or one that goes in circles by itself, or no permission.
             Err(e) if promises || e.kind() != ErrorKind::NotFound => {
                 self.fail(&path, &relative, e);
             }
-            Err(_) => self.skipped += 1,
+            _ => self.skipped += 1,
         }
     }
 

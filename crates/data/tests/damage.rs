@@ -1,6 +1,8 @@
 //! Damaged, cut, lying and foreign files: an error each, at once, without a panic and without
 //! memory for pixels that are not there.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use restora_data::{DataError, Format, Limits, decode, read_header, sniff};
 use restora_image::ErrorKind;
 use std::path::PathBuf;
@@ -218,10 +220,10 @@ fn no_damage_makes_a_decoder_panic_or_run_away() {
             let start = Instant::now();
             let result = decode(&damaged, &limits);
             assert!(start.elapsed() < Duration::from_secs(5), "{name} {case}");
-            if let Err(e) = result {
-                if e.to_string().contains("gave up") {
-                    gave_up.push(format!("{name} {case}: {e}"));
-                }
+            if let Err(e) = result
+                && e.to_string().contains("gave up")
+            {
+                gave_up.push(format!("{name} {case}: {e}"));
             }
         }
     }

@@ -1,6 +1,8 @@
 //! What is written is read again: every format, layout and depth it supports, to the bit, with its
 //! metadata; and what a format lacks is refused or converted as documented.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use proptest::prelude::*;
 use restora_data::{
     DataError, Density, DensityUnit, EncodeOptions, FileMeta, Format, Limits, PngCompression,
@@ -51,7 +53,9 @@ fn every_supported_layout_and_depth_survives_to_the_bit() {
                     if format == Format::Gif {
                         let Pixels::U8(v) = &mut page.pixels else { unreachable!() };
                         // 4 levels, and opacity all or nothing, are at most 65 colors.
-                        v.iter_mut().for_each(|s| *s = *s / 64 * 85);
+                        for s in v.iter_mut() {
+                            *s = *s / 64 * 85;
+                        }
                         let n = layout.samples();
                         if layout.has_alpha() {
                             for pixel in v.chunks_exact_mut(n) {
@@ -68,7 +72,7 @@ fn every_supported_layout_and_depth_survives_to_the_bit() {
                     assert_eq!(read.format, format);
                     match format {
                         Format::Jpeg => {
-                            assert_eq!((pages[0].size, pages[0].layout), (size, layout))
+                            assert_eq!((pages[0].size, pages[0].layout), (size, layout));
                         }
                         // These store gray as equal colors, and opacity only where it is used.
                         Format::WebP | Format::Gif | Format::Bmp => {

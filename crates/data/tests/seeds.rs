@@ -1,5 +1,7 @@
-//! Small files written by other people's software (tools/goldens/make_format_seeds.py), against the
+//! Small files written by other people's software (`tools/goldens/make_format_seeds.py`), against the
 //! formulas they were made from: every format, depth, layout and compression.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use restora_data::{DensityUnit, FileMeta, Format, Limits, decode, read_header};
 use restora_image::{Depth, Layout, Pixels, Raster, Size};

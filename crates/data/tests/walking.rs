@@ -1,5 +1,7 @@
 //! Folders as they are: links in circles, closed doors, strange names, ten thousand files.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use restora_data::{Input, ItemError, Limits, Source, TEMPORARY_SUFFIX, Walk, walk};
 use restora_image::ErrorKind;
 use std::ffi::OsStr;

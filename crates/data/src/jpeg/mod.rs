@@ -7,6 +7,7 @@
 //! and that all coefficients of a progressive picture arrived with all their bits. It costs about a
 //! third of the decoding.
 
+mod bits;
 pub(crate) mod entropy;
 pub(crate) mod markers;
 

@@ -157,7 +157,7 @@ impl Field {
         Self { tag, kind: LONG, data: value.to_le_bytes().to_vec() }
     }
 
-    /// Offsets or lengths: 4 bytes each, 8 in BigTIFF.
+    /// Offsets or lengths: 4 bytes each, 8 in `BigTIFF`.
     pub fn offsets(tag: u16, values: &[u64], big: bool) -> Self {
         if big {
             let data = values.iter().flat_map(|v| v.to_le_bytes()).collect();

@@ -133,7 +133,7 @@ impl Page {
             1 => {}
             // Uncompressed data has none, whatever the tag says.
             _ if matches!(compression, 1 | PACKBITS) => {}
-            HORIZONTAL if bits % 8 == 0 => {}
+            HORIZONTAL if bits.is_multiple_of(8) => {}
             FLOAT if float => {}
             other => return Err(unsupported(format!("predictor {other} on {bits} bits"))),
         }

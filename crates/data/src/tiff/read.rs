@@ -40,21 +40,21 @@ fn pages(bytes: &[u8]) -> Result<Pages<'_>, DataError> {
         directories.truncate(1);
     }
     let skipped = total - directories.len();
-    let pages = directories
+    let kept = directories
         .into_iter()
         .map(|d| Page::read(&d).map(|page| (d, page)))
         .collect::<Result<_, _>>()?;
-    Ok(Pages { tiff, pages, skipped })
+    Ok(Pages { tiff, kept, skipped })
 }
 
 struct Pages<'a> {
     tiff: Tiff<'a>,
-    pages: Vec<(Directory<'a>, Page)>,
+    kept: Vec<(Directory<'a>, Page)>,
     skipped: usize,
 }
 
 pub(crate) fn header(bytes: &[u8]) -> Result<Header, DataError> {
-    let Pages { pages, .. } = pages(bytes)?;
+    let pages = pages(bytes)?.kept;
     let first = &pages[0].1;
     let mut header = Header::single(Format::Tiff, first.size, first.layout, first.depth)?;
     for (_, page) in &pages[1..] {
@@ -64,7 +64,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, DataError> {
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, DataError> {
-    let Pages { tiff, pages, skipped } = pages(bytes)?;
+    let Pages { tiff, kept: pages, skipped } = pages(bytes)?;
     let (directory, first) = &pages[0];
     let mut meta = FileMeta::new(Format::Tiff, first.layout, first.depth);
     meta.density = density(directory);
@@ -287,7 +287,7 @@ fn divide_out(raster: &mut Raster) {
     let n = raster.layout.samples();
     debug_assert!(matches!(raster.layout, Layout::GrayAlpha | Layout::Rgba));
     let integer = |c: u32, alpha: u32, max: u32| {
-        if alpha == 0 { 0 } else { ((c * max + alpha / 2) / alpha).min(max) }
+        (c * max + alpha / 2).checked_div(alpha).map_or(0, |v| v.min(max))
     };
     match &mut raster.pixels {
         Pixels::U8(v) => {

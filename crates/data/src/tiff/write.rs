@@ -152,7 +152,7 @@ fn strips(
         let len = match compression {
             LZW => {
                 let mut encoder = weezl::encode::Encoder::with_tiff_size_switch(BitOrder::Msb, 8);
-                let packed = encoder.encode(&raw).map_err(|e| unsupported(e))?;
+                let packed = encoder.encode(&raw).map_err(unsupported)?;
                 out.write_all(&packed)?;
                 packed.len()
             }
