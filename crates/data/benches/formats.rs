@@ -11,15 +11,8 @@ fn main() {
     divan::main();
 }
 
-const FORMATS: [Format; 7] = [
-    Format::Jpeg,
-    Format::Png,
-    Format::WebP,
-    Format::Tiff,
-    Format::Bmp,
-    Format::Pnm,
-    Format::Qoi,
-];
+const FORMATS: [Format; 7] =
+    [Format::Jpeg, Format::Png, Format::WebP, Format::Tiff, Format::Bmp, Format::Pnm, Format::Qoi];
 
 fn picture() -> Raster {
     let image = restora_testkit::synthetic_rgb(Size::new(1024, 1024));
