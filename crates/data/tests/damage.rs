@@ -228,7 +228,6 @@ fn no_damage_makes_a_decoder_panic_or_run_away() {
         }
     }
     std::panic::set_hook(hook);
-    println!("contained panics: {gave_up:#?}");
-    // None of our own code may be among them.
-    assert!(gave_up.iter().all(|e| e.starts_with("webp") || e.starts_with("jpeg")), "{gave_up:?}");
+    // Contained or not, none is known: a new one is worth a look.
+    assert!(gave_up.is_empty(), "{gave_up:#?}");
 }
