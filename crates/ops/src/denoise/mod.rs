@@ -1,5 +1,6 @@
 //! Denoisers.
 
+pub mod bm3d;
 pub mod lichi;
 pub mod nl_means;
 pub mod nl_ridge;
@@ -8,6 +9,7 @@ mod patch_matching;
 mod patch_noise;
 mod patch_regression;
 
+pub use bm3d::{Bm3d, Bm3dStages, bm3d};
 pub use lichi::{Lichi, lichi, lichi_signal_dependent};
 pub use nl_means::{NlMeans, nl_means};
 pub use nl_ridge::{NlRidge, nl_ridge, nl_ridge_signal_dependent};

@@ -1,0 +1,16 @@
+//! BM3D on 256x256 gray, both steps and the first alone.
+
+use restora_image::{Context, Size};
+use restora_ops::denoise::{Bm3d, Bm3dStages, bm3d};
+use restora_testkit::{noisy, synthetic};
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench(args = [Bm3dStages::Both, Bm3dStages::HardThreshold])]
+fn gray_256(bencher: divan::Bencher, stages: &Bm3dStages) {
+    let image = noisy(&synthetic(Size::new(256, 256)), 25.0 / 255.0, 1);
+    let options = Bm3d { stages: *stages, ..Bm3d::with_sigma(25.0 / 255.0) };
+    bencher.bench(|| bm3d(&image, &options, &Context::default()));
+}
