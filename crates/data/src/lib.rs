@@ -10,7 +10,7 @@
 //! - the header is read and checked against [`Limits`] before anything of the picture's size is
 //!   allocated;
 //! - a file is decoded whole or not at all: a truncated or damaged one is [`DataError::Corrupt`],
-//!   never a picture with a gray rest. JPEG needs a check of its own for that, see [`jpeg`];
+//!   never a picture with a gray rest. JPEG needs a check of its own for that (`jpeg/entropy.rs`);
 //! - decoders write into the one `Vec` of the [`restora_image::Raster`], encoders stream rows out
 //!   of it; there is no second copy of a large picture;
 //! - nothing here changes the content of a picture, except that EXIF orientation is applied;
@@ -27,7 +27,7 @@ mod exif;
 mod format;
 mod gif;
 mod glob;
-pub mod jpeg;
+mod jpeg;
 mod limits;
 mod meta;
 mod orient;

@@ -2,7 +2,7 @@
 //!
 //! Decoders fill what is missing of a truncated JPEG with gray and report success: T.81 lets them
 //! resynchronize, and viewers want to show something. A restored picture with a gray half is worse
-//! than an error, so [`entropy`] first reads every Huffman code of every scan, without transforming
+//! than an error, so the `entropy` module first reads every Huffman code of every scan, without transforming
 //! anything, and demands that each scan holds all its blocks, that nothing but padding is left over
 //! and that all coefficients of a progressive picture arrived with all their bits. It costs about a
 //! third of the decoding.
