@@ -128,7 +128,7 @@ pub fn run(
             sweep(folder)?;
             (Some(journal), finished)
         }
-        Place::File(_) => (None, HashMap::new()),
+        Place::File(_) | Place::Nowhere => (None, HashMap::new()),
     };
     let threads = options.threads.max(1);
     let pool = rayon::ThreadPoolBuilder::new()
@@ -202,12 +202,17 @@ fn sweep(folder: &Path) -> Result<(), Error> {
 enum Place {
     Folder(PathBuf),
     File(PathBuf),
+    /// Nothing is written.
+    Nowhere,
 }
 
 impl Place {
     /// One input file goes to the named file if the name has the extension of a picture and is not a
     /// folder; everything else goes into a folder.
     fn of(input: &Input, options: &RunOptions) -> Result<Self, Error> {
+        if options.dry_run {
+            return Ok(Self::Nowhere);
+        }
         let output = &options.output;
         let single = match input {
             Input::Stdin => true,
@@ -496,6 +501,7 @@ impl Belt<'_> {
         let folder = match self.place {
             Place::File(file) => return file.clone(),
             Place::Folder(folder) => folder,
+            Place::Nowhere => return PathBuf::new(),
         };
         let target = folder.join(&entry.relative);
         let wanted = self.options.format.unwrap_or(format.output_default());
