@@ -39,6 +39,8 @@ steps! {
     Gaussian(ops::filter::Gaussian),
     /// Median filter.
     Median(ops::filter::Median),
+    /// BM3D, and CBM3D for color.
+    Bm3d(ops::denoise::Bm3d),
     /// Non-local means.
     NlMeans(ops::denoise::NlMeans),
     /// NL-Ridge: combinations of similar patches by ridge regression.
