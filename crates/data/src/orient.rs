@@ -72,7 +72,7 @@ fn transposed<T: Copy + Default>(v: &[T], size: Size, n: usize) -> Vec<T> {
 
 /// Exchanges x and y within `v`, with room for a few columns: three passes of permutations inside
 /// columns and rows (Catanzaro, Keller, Garland, "A decomposition for in-place matrix
-/// transposition", PPoPP 2014, doi:10.1145/2555243.2555253, algorithm 1). Several times slower than
+/// transposition", `PPoPP` 2014, doi:10.1145/2555243.2555253, algorithm 1). Several times slower than
 /// a copy, so only for rasters of which two would be too many.
 fn transpose_in_place<T: Copy + Default>(v: &mut [T], size: Size, n: usize) {
     let (rows, columns) = (size.h(), size.w());
