@@ -1,8 +1,9 @@
 //! The figures that the local filters promise on the shared sets.
 
 use restora_image::{Context, Image, Operation, Sample, Sigma};
+use restora_ops::denoise::Impulse;
 use restora_ops::filter::Gaussian;
-use restora_testkit::{awgn, psnr, set};
+use restora_testkit::{awgn, psnr, salt_and_pepper, set};
 
 /// Mean PSNR over every `step`-th image of a set of `degrade(clean, index)` restored by `op`.
 fn mean_psnr(
@@ -41,6 +42,32 @@ fn gaussian_told_the_noise_level_reaches_the_best_hand_picked_blur() {
             let op = Gaussian { sigma: Sigma::Known(level / 255.0), ..Gaussian::default() };
             let got = mean_psnr(folder, step, |clean, i| awgn(clean, level, i), &op);
             at_least(&format!("gaussian {folder} {level}"), got, wanted);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs the shared sets"]
+fn salt_and_pepper_is_removed_blindly() {
+    for (percent, wanted) in [(10, 37.0), (30, 31.9), (50, 28.8)] {
+        let degrade = |clean: &Image, i| salt_and_pepper(clean, percent as f32 / 100.0, i);
+        let got = mean_psnr("denoise/Set12", 1, degrade, &Impulse::default());
+        at_least(&format!("salt and pepper Set12 {percent} %"), got, wanted);
+    }
+}
+
+#[test]
+#[ignore = "needs the shared sets"]
+fn clean_images_have_no_impulses() {
+    for folder in ["denoise/Set12", "denoise/CBSD68", "denoise/Kodak24_dev"] {
+        for (name, clean) in set(folder) {
+            let mut sample = Sample::new(clean.clone());
+            Impulse::default().apply(&mut sample, &Context::default()).expect("restores");
+            assert!(
+                sample.image == clean,
+                "{folder}/{name} changed: {}",
+                psnr(&clean, &sample.image)
+            );
         }
     }
 }
