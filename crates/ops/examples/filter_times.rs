@@ -26,4 +26,22 @@ fn main() {
         let options = filter::Median { radius, ..filter::Median::default() };
         time(&format!("median {radius} 8-bit"), &|| filter::median(&image, &options, &cx));
     }
+    let options = filter::AdaptiveMedian::default();
+    time("adaptive median", &|| filter::adaptive_median(&image, &options, &cx));
+    for guide_blur in [0.0, 0.8] {
+        let options = filter::Bilateral {
+            sigma_space: Some(1.5),
+            sigma_range: Some(75.0 / 255.0),
+            guide_blur: Some(guide_blur),
+            radius: Some(4),
+            ..filter::Bilateral::default()
+        };
+        let name = format!("bilateral d9, guide blur {guide_blur}");
+        time(&name, &|| filter::bilateral(&image, &options, &cx));
+    }
+    let options = filter::Guided { radius: 8, eps: Some(0.0015), ..filter::Guided::default() };
+    time("guided 8", &|| filter::guided(&image, &options, &cx));
+    let degraded = restora_testkit::salt_and_pepper(&image, 0.3, 0);
+    let options = restora_ops::denoise::Impulse::default();
+    time("impulse 30 %", &|| restora_ops::denoise::impulse(&degraded, &options, &cx));
 }

@@ -2,7 +2,7 @@
 
 use restora_image::{Context, Image, Operation, Sample, Sigma};
 use restora_ops::denoise::Impulse;
-use restora_ops::filter::Gaussian;
+use restora_ops::filter::{AdaptiveMedian, Bilateral, Gaussian, Guided};
 use restora_testkit::{awgn, psnr, salt_and_pepper, set};
 
 /// Mean PSNR over every `step`-th image of a set of `degrade(clean, index)` restored by `op`.
@@ -69,5 +69,39 @@ fn clean_images_have_no_impulses() {
                 psnr(&clean, &sample.image)
             );
         }
+    }
+}
+
+#[test]
+#[ignore = "needs the shared sets"]
+fn adaptive_median_is_at_or_above_the_recipe_of_the_peers() {
+    for (percent, wanted) in [(10, 32.51), (30, 28.92), (50, 25.88)] {
+        let degrade = |clean: &Image, i| salt_and_pepper(clean, percent as f32 / 100.0, i);
+        let got = mean_psnr("denoise/Set12", 1, degrade, &AdaptiveMedian::default());
+        at_least(&format!("adaptive median Set12 {percent} %"), got, wanted);
+    }
+}
+
+#[test]
+#[ignore = "needs the shared sets"]
+fn bilateral_told_the_noise_level_reaches_the_hand_picked_one() {
+    for (folder, step, wanted) in
+        [("denoise/Set12", 1, [30.30, 27.45, 24.04]), ("denoise/BSD68", 1, [29.65, 26.98, 23.86])]
+    {
+        for (level, wanted) in LEVELS.into_iter().zip(wanted) {
+            let op = Bilateral { sigma: Sigma::Known(level / 255.0), ..Bilateral::default() };
+            let got = mean_psnr(folder, step, |clean, i| awgn(clean, level, i), &op);
+            at_least(&format!("bilateral {folder} {level}"), got, wanted);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs the shared sets"]
+fn guided_told_the_noise_level_denoises() {
+    for (level, wanted) in LEVELS.into_iter().zip([29.0, 26.5, 23.0]) {
+        let op = Guided { sigma: Sigma::Known(level / 255.0), ..Guided::default() };
+        let got = mean_psnr("denoise/Set12", 1, |clean, i| awgn(clean, level, i), &op);
+        at_least(&format!("guided Set12 {level}"), got, wanted);
     }
 }

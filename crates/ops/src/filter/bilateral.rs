@@ -1,0 +1,435 @@
+//! Bilateral filter: a weighted mean of the neighbors, with weights that fall with the distance in
+//! space and with the distance in value.
+//!
+//! ```text
+//! out(p) = sum_q w(p, q) in(q) / sum_q w(p, q),    |p - q| <= r
+//! w(p, q) = exp(-|p - q|^2 / (2 s^2)) exp(-|g(p) - g(q)|^2 / (2 k^2))
+//! ```
+//!
+//! `g` is the image itself (Tomasi and Manduchi) or, because the noise of a single pixel makes a poor
+//! witness, the image after a small Gaussian blur (`guide-blur`; a joint bilateral filter). Colors are
+//! filtered together: the distance in value is the root mean square over the planes, so that
+//! `sigma-range` means the same for gray and color.
+//!
+//! Given only the noise level `sigma`, the options that are absent follow from it; see [`Bilateral`].
+//!
+//! Cost: about 16 operations per pixel and neighbor, over rows; the window is the disk of radius `r`.
+//! The exponential is a polynomial with a relative error below 3e-7. Default border: `reflect101`.
+//!
+//! Reference: C. Tomasi, R. Manduchi, "Bilateral filtering for gray and color images", ICCV 1998,
+//! doi:10.1109/ICCV.1998.710815; joint filtering: E. Eisemann, F. Durand, ACM TOG 23 (2004),
+//! doi:10.1145/1015706.1015778.
+
+use super::separable::extend_row;
+use super::{gaussian_taps, separable::convolve_symmetric};
+use restora_image::{
+    Border, Context, Image, OpError, OpInfo, Operation, ParamInfo, Sample, Sigma, for_each_band,
+    simd,
+};
+use serde::{Deserialize, Serialize};
+
+/// Options of [`bilateral`]. What is `None` follows from the noise level `sigma`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Bilateral {
+    /// Noise level, nominal range; needed where an option below is not given.
+    pub sigma: Sigma,
+    /// Standard deviation `s` of the weights in space, pixels, `0.1..=100`.
+    pub sigma_space: Option<f32>,
+    /// Standard deviation `k` of the weights in value, nominal range, more than 0.
+    pub sigma_range: Option<f32>,
+    /// Standard deviation of the blur of the guide, pixels, `0..=100`; 0 is the filter of Tomasi and
+    /// Manduchi.
+    pub guide_blur: Option<f32>,
+    /// Radius of the window, pixels, `1..=300`; `None`: `ceil(2.5 s)`.
+    pub radius: Option<u32>,
+    /// Continuation beyond the edge.
+    pub border: Border,
+}
+
+/// Name, paper and parameters of [`bilateral`].
+pub const INFO: OpInfo = OpInfo {
+    id: "bilateral",
+    title: "Bilateral filter",
+    family: "filter",
+    paper: "C. Tomasi, R. Manduchi, Bilateral filtering for gray and color images, ICCV 1998, \
+            doi:10.1109/ICCV.1998.710815",
+    params: &[
+        ParamInfo {
+            name: "sigma",
+            symbol: "sigma",
+            unit: "nominal range",
+            range: "auto or 0..",
+            default: "\"auto\"",
+            doc: "Noise level; needed where another option is not given",
+        },
+        ParamInfo {
+            name: "sigma-space",
+            symbol: "s",
+            unit: "pixels",
+            range: "0.1..=100",
+            default: "null",
+            doc: "Standard deviation of the weights in space; from sigma if absent",
+        },
+        ParamInfo {
+            name: "sigma-range",
+            symbol: "k",
+            unit: "nominal range",
+            range: "more than 0",
+            default: "null",
+            doc: "Standard deviation of the weights in value; from sigma if absent",
+        },
+        ParamInfo {
+            name: "guide-blur",
+            symbol: "",
+            unit: "pixels",
+            range: "0..=100",
+            default: "null",
+            doc: "Blur of the image that the weights in value come from; from sigma if absent",
+        },
+        ParamInfo {
+            name: "radius",
+            symbol: "r",
+            unit: "pixels",
+            range: "1..=300",
+            default: "null",
+            doc: "Radius of the window; 2.5 sigma-space if absent",
+        },
+        ParamInfo {
+            name: "border",
+            symbol: "",
+            unit: "",
+            range: "clamp, reflect, reflect101, wrap, constant",
+            default: "\"reflect101\"",
+            doc: "Continuation beyond the edge",
+        },
+    ],
+};
+
+/// Columns summed at a time.
+const L: usize = 64;
+const BAND: usize = 32;
+
+/// All numbers of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Plan {
+    space: f32,
+    range: f32,
+    guide_blur: f32,
+    radius: usize,
+}
+
+/// Filters `input`, all planes together.
+///
+/// # Errors
+/// [`OpError::Param`] if an option is out of range, or if one is not given and `sigma` is not known;
+/// [`OpError::Cancelled`].
+pub fn bilateral(input: &Image, options: &Bilateral, cx: &Context) -> Result<Image, OpError> {
+    options.validate()?;
+    cx.check()?;
+    let Some(plan) = options.plan()? else { return Ok(input.clone()) };
+    if input.data().is_empty() {
+        return Ok(input.clone());
+    }
+    if plan.guide_blur == 0.0 {
+        return filter(input, input, plan, options.border, cx);
+    }
+    let mut guide = Image::zeros(input.size(), input.space());
+    let taps = gaussian_taps(plan.guide_blur);
+    for c in 0..input.channels() {
+        convolve_symmetric(input.plane(c), &taps, options.border, guide.plane_mut(c), cx)?;
+    }
+    filter(input, &guide, plan, options.border, cx)
+}
+
+fn filter(
+    input: &Image,
+    guide: &Image,
+    plan: Plan,
+    border: Border,
+    cx: &Context,
+) -> Result<Image, OpError> {
+    let channels = input.channels();
+    let (w, r) = (input.size().w(), plan.radius);
+    let offsets = disk(plan);
+    let padded = w + 2 * r;
+    // Rows of output, all planes side by side, so that a band is one slice.
+    let mut rows = vec![0.0; input.data().len()];
+    for_each_band(&mut rows, w * channels, BAND, cx, |y0, band| {
+        let count = band.len() / (w * channels) + 2 * r;
+        let values = extended(input, y0, count, r, border);
+        let guides = extended(guide, y0, count, r, border);
+        let view = View { values: &values, guides: &guides, padded, count, r };
+        for (y, out) in band.chunks_exact_mut(w * channels).enumerate() {
+            simd(
+                #[inline(always)]
+                || match channels {
+                    1 => view.row::<1>(y, &offsets, plan.range, out, w),
+                    3 => view.row::<3>(y, &offsets, plan.range, out, w),
+                    _ => view.row_of_any(y, &offsets, plan.range, out, w, channels),
+                },
+            );
+        }
+        Ok(())
+    })?;
+    let mut out = Image::zeros(input.size(), input.space());
+    out.alpha.clone_from(&input.alpha);
+    for c in 0..channels {
+        let plane = out.plane_mut(c).chunks_exact_mut(w);
+        for (to, from) in plane.zip(rows.chunks_exact(w * channels)) {
+            to.copy_from_slice(&from[c * w..][..w]);
+        }
+    }
+    Ok(out)
+}
+
+/// An offset in the window and its weight in space.
+#[derive(Clone, Copy)]
+struct Offset {
+    x: usize,
+    y: usize,
+    weight: f32,
+}
+
+/// The window, from its upper left corner.
+fn disk(plan: Plan) -> Vec<Offset> {
+    let r = plan.radius as isize;
+    let mut offsets = Vec::new();
+    for y in -r..=r {
+        for x in -r..=r {
+            let d = (x * x + y * y) as f32;
+            if x * x + y * y <= r * r {
+                let weight = (-0.5 * d / (plan.space * plan.space)).exp();
+                offsets.push(Offset { x: (x + r) as usize, y: (y + r) as usize, weight });
+            }
+        }
+    }
+    offsets
+}
+
+/// `count` rows from `y0 - r` on, continued by `r` to both sides, plane after plane.
+fn extended(image: &Image, y0: usize, count: usize, r: usize, border: Border) -> Vec<f32> {
+    let (w, h) = (image.size().w(), image.size().h());
+    let mut out = vec![0.0; image.channels() * count * (w + 2 * r)];
+    let mut rows = out.chunks_exact_mut(w + 2 * r);
+    for plane in image.planes() {
+        for (y, row) in (y0 as isize - r as isize..).take(count).zip(&mut rows) {
+            if let Some(y) = border.index(y, h) {
+                row[r..r + w].copy_from_slice(plane.row(y));
+                extend_row(row, r, w, border);
+            }
+        }
+    }
+    out
+}
+
+/// The rows that a band looks at.
+struct View<'a> {
+    values: &'a [f32],
+    guides: &'a [f32],
+    padded: usize,
+    count: usize,
+    r: usize,
+}
+
+impl View<'_> {
+    #[inline(always)]
+    fn row<const C: usize>(
+        &self,
+        y: usize,
+        offsets: &[Offset],
+        range: f32,
+        out: &mut [f32],
+        w: usize,
+    ) {
+        let mut x = 0;
+        while x < w {
+            if w >= L {
+                // The last block overlaps its neighbor instead of being short.
+                x = x.min(w - L);
+                let result = self.block::<C, L>(x, y, offsets, range);
+                for c in 0..C {
+                    out[c * w + x..][..L].copy_from_slice(&result[c]);
+                }
+                x += L;
+            } else {
+                let result = self.block::<C, 1>(x, y, offsets, range);
+                for c in 0..C {
+                    out[c * w + x] = result[c][0];
+                }
+                x += 1;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn block<const C: usize, const N: usize>(
+        &self,
+        x: usize,
+        y: usize,
+        offsets: &[Offset],
+        range: f32,
+    ) -> [[f32; N]; C] {
+        let factor = factor(range, C);
+        let at = |data: &'_ [f32], c: usize, dx: usize, dy: usize| -> [f32; N] {
+            let start = (c * self.count + y + dy) * self.padded + x + dx;
+            *data[start..].first_chunk().expect("rows are continued by the radius")
+        };
+        let center: [[f32; N]; C] = std::array::from_fn(|c| at(self.guides, c, self.r, self.r));
+        let (mut sums, mut weights) = ([[0.0; N]; C], [0.0; N]);
+        for o in offsets {
+            let guide: [[f32; N]; C] = std::array::from_fn(|c| at(self.guides, c, o.x, o.y));
+            let value: [[f32; N]; C] = std::array::from_fn(|c| at(self.values, c, o.x, o.y));
+            for j in 0..N {
+                let mut distance = 0.0;
+                for c in 0..C {
+                    let d = guide[c][j] - center[c][j];
+                    distance += d * d;
+                }
+                let weight = o.weight * exp2(distance * factor);
+                weights[j] += weight;
+                for c in 0..C {
+                    sums[c][j] += weight * value[c][j];
+                }
+            }
+        }
+        for c in 0..C {
+            for j in 0..N {
+                sums[c][j] /= weights[j];
+            }
+        }
+        sums
+    }
+
+    /// As [`Self::row`] for any number of planes, pixel by pixel.
+    fn row_of_any(
+        &self,
+        y: usize,
+        offsets: &[Offset],
+        range: f32,
+        out: &mut [f32],
+        w: usize,
+        channels: usize,
+    ) {
+        let factor = factor(range, channels);
+        let at = |c: usize, dy: usize, x: usize| (c * self.count + y + dy) * self.padded + x;
+        for x in 0..w {
+            let (mut sums, mut weights) = (vec![0.0; channels], 0.0);
+            for o in offsets {
+                let distance: f32 = (0..channels)
+                    .map(|c| {
+                        let center = self.guides[at(c, self.r, x + self.r)];
+                        (self.guides[at(c, o.y, x + o.x)] - center).powi(2)
+                    })
+                    .sum();
+                let weight = o.weight * exp2(distance * factor);
+                weights += weight;
+                for (c, sum) in sums.iter_mut().enumerate() {
+                    *sum += weight * self.values[at(c, o.y, x + o.x)];
+                }
+            }
+            for (c, sum) in sums.iter().enumerate() {
+                out[c * w + x] = sum / weights;
+            }
+        }
+    }
+}
+
+/// What makes the sum of squared differences of `channels` planes the exponent of 2.
+#[inline(always)]
+fn factor(range: f32, channels: usize) -> f32 {
+    -0.5 * std::f32::consts::LOG2_E / (range * range * channels as f32)
+}
+
+/// `2^z` for `z <= 0` (0 below -126), by a polynomial for the fraction in `[-1/2, 1/2]` (Taylor series
+/// of degree 6, relative error below 2e-7) and the integer part as exponent bits.
+#[inline(always)]
+fn exp2(z: f32) -> f32 {
+    // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+    const MAGIC: f32 = 12_582_912.0;
+    let z = if z > -126.0 { z } else { -126.0 };
+    let shifted = z + MAGIC;
+    let f = z - (shifted - MAGIC);
+    let p = 1.0
+        + f * (0.693_147_2
+            + f * (0.240_226_5
+                + f * (0.055_504_11
+                    + f * (0.009_618_129 + f * (0.001_333_355_8 + f * 0.000_154_035_3)))));
+    p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3F80_0000))
+}
+
+impl Bilateral {
+    /// The options that are given, and for the others the rule; `None` if there is nothing to do
+    /// because the noise level is 0.
+    fn plan(&self) -> Result<Option<Plan>, OpError> {
+        let given = (self.sigma_space, self.sigma_range, self.guide_blur);
+        let sigma = match given {
+            (Some(_), Some(_), Some(_)) => 1.0,
+            (Some(_), Some(_), None) if self.sigma == Sigma::Auto => 0.0,
+            _ => self.sigma.known()?,
+        };
+        if sigma == 0.0 && self.sigma_range.is_none() {
+            return Ok(None);
+        }
+        let rule = Plan::for_noise(sigma);
+        let space = self.sigma_space.unwrap_or(rule.space);
+        Ok(Some(Plan {
+            space,
+            range: self.sigma_range.unwrap_or(rule.range),
+            guide_blur: self.guide_blur.unwrap_or(rule.guide_blur),
+            radius: self.radius.map_or_else(|| window(space), |r| r as usize),
+        }))
+    }
+}
+
+fn window(space: f32) -> usize {
+    (2.5 * space).ceil() as usize
+}
+
+impl Plan {
+    fn for_noise(sigma: f32) -> Self {
+        let space = 1.5;
+        Self { space, range: 2.5 * sigma, guide_blur: 0.0, radius: window(space) }
+    }
+}
+
+impl Operation for Bilateral {
+    fn info(&self) -> &'static OpInfo {
+        &INFO
+    }
+
+    fn validate(&self) -> Result<(), OpError> {
+        self.sigma.validate()?;
+        let outside = |v: Option<f32>, low: f32, high: f32| v.filter(|v| !(low..=high).contains(v));
+        if let Some(v) = outside(self.sigma_space, 0.1, 100.0) {
+            return Err(OpError::param("sigma-space", "in 0.1..=100 pixels", v));
+        }
+        if let Some(v) = outside(self.sigma_range, f32::MIN_POSITIVE, f32::MAX) {
+            return Err(OpError::param("sigma-range", "more than 0", v));
+        }
+        if let Some(v) = outside(self.guide_blur, 0.0, 100.0) {
+            return Err(OpError::param("guide-blur", "in 0..=100 pixels", v));
+        }
+        match self.radius {
+            Some(r) if !(1..=300).contains(&r) => {
+                Err(OpError::param("radius", "in 1..=300 pixels", r))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Radius of the window and of the blur of the guide; `None` while they are not known.
+    fn reach(&self) -> Option<u32> {
+        let plan = self.plan().ok()?;
+        Some(plan.map_or(0, |p| p.radius as u32 + gaussian_taps(p.guide_blur).len() as u32 - 1))
+    }
+
+    fn apply(&self, sample: &mut Sample, cx: &Context) -> Result<(), OpError> {
+        let sigma = self.sigma.or_measured(sample.noise.as_ref());
+        sample.image = bilateral(&sample.image, &Self { sigma, ..self.clone() }, cx)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
