@@ -34,7 +34,7 @@ pub struct Guided {
     /// The window is `2 radius + 1` pixels wide and high; `1..=1000`.
     pub radius: u32,
     /// Variance, squared nominal range, below which a window counts as flat; more than 0. `None`:
-    /// `(2 sigma)^2`.
+    /// `6 sigma^2`.
     pub eps: Option<f32>,
     /// Continuation beyond the edge.
     pub border: Border,
@@ -42,7 +42,7 @@ pub struct Guided {
 
 impl Default for Guided {
     fn default() -> Self {
-        Self { sigma: Sigma::Auto, radius: 2, eps: None, border: Border::Reflect101 }
+        Self { sigma: Sigma::Auto, radius: 1, eps: None, border: Border::Reflect101 }
     }
 }
 
@@ -67,7 +67,7 @@ pub const INFO: OpInfo = OpInfo {
             symbol: "r",
             unit: "pixels",
             range: "1..=1000",
-            default: "2",
+            default: "1",
             doc: "The window is 2 radius + 1 pixels wide and high",
         },
         ParamInfo {
@@ -76,7 +76,7 @@ pub const INFO: OpInfo = OpInfo {
             unit: "squared nominal range",
             range: "more than 0",
             default: "null",
-            doc: "Variance below which a window counts as flat; (2 sigma)^2 if absent",
+            doc: "Variance below which a window counts as flat; 6 sigma^2 if absent",
         },
         ParamInfo {
             name: "border",
@@ -89,8 +89,9 @@ pub const INFO: OpInfo = OpInfo {
     ],
 };
 
-/// `eps` as a multiple of the noise variance.
-const EPS_RULE: f32 = 4.0;
+/// `eps` as a multiple of the noise variance: of 1, 2, 4, 6, 10 and radius 1, 2, 3, 4, 6 this and radius 1
+/// were best or within 0.4 dB of it on seven images at noise 15, 25 and 50 of 255.
+const EPS_RULE: f32 = 6.0;
 /// Values enter relative to this, so that squares do not swallow variances.
 const CENTER: f32 = 0.5;
 
