@@ -1,8 +1,8 @@
 //! Denoisers.
 
 pub mod bm3d;
-pub mod lichi;
 pub mod impulse;
+pub mod lichi;
 pub mod nl_means;
 pub mod nl_ridge;
 mod patch_groups;
@@ -12,8 +12,8 @@ mod patch_regression;
 mod sliding_dct;
 
 pub use bm3d::{Bm3d, Bm3dStages, bm3d};
-pub use lichi::{Lichi, lichi, lichi_signal_dependent};
 pub use impulse::{Impulse, ImpulseKind, fill_scattered, impulse, impulse_mask};
+pub use lichi::{Lichi, lichi, lichi_signal_dependent};
 pub use nl_means::{NlMeans, nl_means};
 pub use nl_ridge::{NlRidge, nl_ridge, nl_ridge_signal_dependent};
 pub use patch_noise::NoiseKind;
