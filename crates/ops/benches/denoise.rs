@@ -23,3 +23,10 @@ fn nl_means(bencher: Bencher, channels: usize) {
     let options = denoise::NlMeans::with_sigma(SIGMA);
     bencher.bench_local(|| denoise::nl_means(black_box(&image), &options, &Context::default()));
 }
+
+#[divan::bench(args = [1, 3])]
+fn tv_chambolle(bencher: Bencher, channels: usize) {
+    let image = picture(channels);
+    let options = denoise::TvChambolle::with_sigma(SIGMA);
+    bencher.bench_local(|| denoise::tv_chambolle(black_box(&image), &options, &Context::default()));
+}
