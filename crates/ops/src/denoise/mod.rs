@@ -4,13 +4,13 @@ pub mod bm3d;
 pub mod impulse;
 pub mod lichi;
 pub mod nl_means;
-pub mod tv_chambolle;
 pub mod nl_ridge;
 mod patch_groups;
 mod patch_matching;
 mod patch_noise;
 mod patch_regression;
 mod sliding_dct;
+pub mod tv_chambolle;
 
 pub use bm3d::{Bm3d, Bm3dStages, bm3d};
 pub use impulse::{Impulse, ImpulseKind, fill_scattered, impulse, impulse_mask};

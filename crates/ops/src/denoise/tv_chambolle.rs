@@ -309,14 +309,7 @@ impl DualField {
 
 /// `p = q + step (there - here)`; adds its square to the norms.
 #[inline(always)]
-fn ascend(
-    p: &mut [f32],
-    q: &[f32],
-    here: &[f32],
-    there: &[f32],
-    step: &[f32],
-    norms: &mut [f32],
-) {
+fn ascend(p: &mut [f32], q: &[f32], here: &[f32], there: &[f32], step: &[f32], norms: &mut [f32]) {
     let rows = p.iter_mut().zip(q).zip(here).zip(there).zip(step).zip(norms);
     for (((((p, q), here), there), step), norm) in rows {
         *p = q + step * (there - here);
