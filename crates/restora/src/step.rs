@@ -39,6 +39,16 @@ steps! {
     Gaussian(ops::filter::Gaussian),
     /// Median filter.
     Median(ops::filter::Median),
+    /// Adaptive median filter.
+    AdaptiveMedian(ops::filter::AdaptiveMedian),
+    /// Bilateral filter.
+    Bilateral(ops::filter::Bilateral),
+    /// Guided filter.
+    Guided(ops::filter::Guided),
+    /// Impulse remover.
+    Impulse(ops::denoise::Impulse),
+    /// Total variation by Chambolle's projection.
+    TvChambolle(ops::denoise::TvChambolle),
     /// BM3D, and CBM3D for color.
     Bm3d(ops::denoise::Bm3d),
     /// Non-local means.
