@@ -6,8 +6,12 @@ use crate::restore::{cancel_on_interrupt, input};
 use crate::table::table;
 use crate::{End, print};
 use restora::Pipeline;
+use restora::diagnose::Diagnosis;
 use restora::report::Outcome;
 use restora::run::{RunOptions, run};
+
+/// Findings below this confidence carry a question mark.
+const LOW_CONFIDENCE: f32 = 0.5;
 
 pub fn inspect(args: &InspectArgs) -> anyhow::Result<End> {
     let (input, limits) = input(&args.input)?;
@@ -41,23 +45,27 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<End> {
             .collect();
         print(&format!("{}\n", serde_json::to_string_pretty(&items)?))?;
     } else {
-        let names: Vec<&str> = report
-            .items
-            .iter()
-            .find_map(|item| item.diagnosis.as_ref())
-            .map_or_else(Vec::new, |d| d.facts().into_iter().map(|(name, _)| name).collect());
-        let head: Vec<&str> = std::iter::once("picture").chain(names.iter().copied()).collect();
+        let head = [
+            "picture",
+            "noise/255",
+            "per channel",
+            "grows",
+            "correlated",
+            "salt+pepper",
+            "random",
+            "JPEG blocks",
+            "edge blur",
+            "dark",
+            "bright",
+        ];
         let rows: Vec<Vec<String>> = report
             .items
             .iter()
-            .filter_map(|item| {
-                let facts = item.diagnosis.as_ref()?.facts();
-                let cells = facts.into_iter().map(|(_, value)| value);
-                Some(std::iter::once(item.id.clone()).chain(cells).collect())
-            })
+            .filter_map(|item| Some(row(&item.id, item.diagnosis.as_ref()?)))
             .collect();
         if !rows.is_empty() {
-            print(&table(&head, &[], &rows))?;
+            print(&table(&head, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &rows))?;
+            print("\nA ? marks a finding of low confidence; --json has all numbers.\n")?;
         }
         for item in &report.items {
             if let Some(failure) = &item.failure {
@@ -70,4 +78,37 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<End> {
     }
     let failed = report.count(Outcome::Failed) > 0;
     Ok(if failed { End::SomeFailed } else { End::Done })
+}
+
+/// One line of findings, each with a mark if the diagnosis is not sure of it.
+fn row(id: &str, d: &Diagnosis) -> Vec<String> {
+    let sure = |text: String, confidence: f32| {
+        if confidence < LOW_CONFIDENCE { format!("{text}?") } else { text }
+    };
+    let percent = |share: f32| format!("{:.1} %", 100.0 * share);
+    let channels = &d.noise.model.channels;
+    let levels: Vec<_> = channels.iter().map(|c| format!("{:.1}", 255.0 * c.sigma)).collect();
+    let grows = channels.iter().any(|c| c.b > 0.0);
+    let correlated = if d.is_correlated() {
+        format!("{:.2}", 0.5 * (d.correlation.horizontal + d.correlation.vertical))
+    } else {
+        "no".into()
+    };
+    vec![
+        id.to_owned(),
+        sure(format!("{:.1}", 255.0 * d.noise_sigma()), d.noise.confidence),
+        levels.join(" "),
+        if grows { sure("yes".into(), d.noise.slope_confidence) } else { "no".into() },
+        correlated,
+        sure(percent(d.impulses.salt_and_pepper), d.impulses.confidence),
+        sure(percent(d.impulses.random_valued), d.impulses.confidence),
+        if d.blocking.confidence > 0.0 {
+            sure(format!("{:.1}/255", 255.0 * d.blocking.strength), d.blocking.confidence)
+        } else {
+            "no".into()
+        },
+        sure(format!("{:.1} px", d.blur.sigma), d.blur.confidence),
+        percent(d.exposure.shadows),
+        percent(d.exposure.highlights),
+    ]
 }

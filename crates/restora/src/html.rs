@@ -207,7 +207,7 @@ body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:78rem;paddin
 h1{font-size:1.6rem;margin:0 0 1rem}h2{font-size:1.2rem;margin:2rem 0 .6rem}h3{font-size:1rem;margin:0 0 .4rem;overflow-wrap:anywhere}
 .tiles{display:flex;flex-wrap:wrap;gap:.6rem}.tiles div{background:var(--soft);border-radius:.5rem;padding:.6rem 1rem}
 .tiles b{display:block;font-size:1.25rem}.tiles span,.hint{opacity:.7;font-size:.85rem}
-section{display:flex;flex-wrap:wrap;gap:1.2rem;border-top:1px solid var(--line);padding:1rem 0}
+section{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1.2rem;border-top:1px solid var(--line);padding:1rem 0}
 .ba{position:relative;max-width:100%;flex:none;overflow:hidden;border-radius:.4rem;--cut:50%}
 .ba img{position:absolute;inset:0;width:100%;height:100%;display:block;user-select:none}
 .ba .before{clip-path:inset(0 calc(100% - var(--cut)) 0 0)}
