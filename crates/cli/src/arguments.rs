@@ -179,8 +179,8 @@ pub struct CompareArgs {
     /// Difference between white and black, in nominal range
     #[arg(long, default_value_t = 1.0)]
     pub range: f64,
-    /// Unit of MSE (squared) and MAE: nominal or 8-bit
-    #[arg(long, default_value = "nominal")]
+    /// Unit of MSE (squared) and MAE: 8-bit (white is 255) or nominal (white is 1)
+    #[arg(long, default_value = "8-bit")]
     pub unit: String,
     /// How MS-SSIM halves odd sizes: replicate (piq) or zero (pytorch-msssim)
     #[arg(long, default_value = "replicate")]

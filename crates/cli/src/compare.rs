@@ -40,6 +40,8 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<End> {
             short.unwrap_or(path).display().to_string()
         };
         let optional = |v: Option<f64>| v.map_or("-".into(), |v| format!("{v:.5}"));
+        let number =
+            |v: f64| if v == 0.0 || v >= 1e-2 { format!("{v:.4}") } else { format!("{v:.4e}") };
         let cells = |name: String, s: &restora::metrics::full_reference::Comparison| {
             let psnr = if s.psnr.is_finite() { format!("{:.4}", s.psnr) } else { "inf".into() };
             vec![
@@ -57,7 +59,9 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<End> {
             rows.push(cells("mean".into(), mean));
         }
         let head = ["picture", "MSE", "MAE", "PSNR dB", "SSIM", "MS-SSIM"];
-        print(&table(&head, &[1, 2, 3, 4, 5], &rows))?;
+        if !rows.is_empty() {
+            print(&table(&head, &[1, 2, 3, 4, 5], &rows))?;
+        }
     }
     let mut end = End::Done;
     for pair in &report.pairs {

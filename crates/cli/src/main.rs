@@ -46,8 +46,10 @@ fn main() -> ExitCode {
         Ok(End::Interrupted) => ExitCode::from(130),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("restora: {error:#}");
-            let kind = error.downcast_ref::<restora::Error>().map(restora::Error::kind);
+            // Our own errors tell their cause themselves.
+            let own = error.downcast_ref::<restora::Error>();
+            own.map_or_else(|| eprintln!("restora: {error:#}"), |own| eprintln!("restora: {own}"));
+            let kind = own.map(restora::Error::kind);
             ExitCode::from(match kind {
                 Some(ErrorKind::Param) => 2,
                 Some(ErrorKind::Cancelled) => 130,

@@ -192,8 +192,9 @@ fn summary(report: &Report) -> String {
     }
     let count = |o| report.count(o);
     text += &format!(
-        "\n{} pictures: {} restored, {} left as they are",
+        "\n{} picture{}: {} restored, {} left as they are",
         report.items.len(),
+        if report.items.len() == 1 { "" } else { "s" },
         count(Outcome::Restored),
         count(Outcome::Unchanged),
     );

@@ -22,7 +22,7 @@ pub struct Diagnosis {
     pub blur: Blur,
     /// Clipping, brightness, contrast.
     pub exposure: Exposure,
-    /// The user knows the noise: [`Diagnosis::noise`] is what he said.
+    /// The user knows the noise: [`Diagnosis::noise`] is what they said.
     pub told: bool,
 }
 
