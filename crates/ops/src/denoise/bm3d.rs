@@ -42,11 +42,13 @@ mod collaborative;
 mod matching;
 mod transforms;
 
+use super::anscombe::stabilized;
+use super::patch_noise::NoiseKind;
 use collaborative::{Estimates, Tables, Workspace, hard_threshold, slot_of, wiener};
 use matching::{MAX_RADIUS, Search, reference_positions};
 use restora_image::{
-    Border, ColorSpace, Context, Image, OpError, OpInfo, Operation, ParamInfo, Sample, Sigma, Size,
-    for_each_band, from_opponent, map_bands, simd, to_opponent,
+    Border, ColorSpace, Context, Image, NoiseModel, OpError, OpInfo, Operation, ParamInfo, Sample,
+    Sigma, Size, for_each_band, from_opponent, map_bands, simd, to_opponent,
 };
 use serde::{Deserialize, Serialize};
 use transforms::{Bior15, Dct8, SIDE, kaiser};
@@ -69,19 +71,28 @@ pub enum Bm3dStages {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Bm3d {
-    /// Standard deviation of the noise, in nominal range; 0 leaves the image as it is.
+    /// Standard deviation of the noise, in nominal range; 0 leaves the image as it is. A known level
+    /// is white noise, whatever `noise` says.
     pub sigma: Sigma,
+    /// What to take from the measured noise model where `sigma` is `auto`.
+    pub noise: NoiseKind,
     /// Which of the two steps to run.
     pub stages: Bm3dStages,
     /// Distance of neighboring reference blocks in pixels, `1..=4`.
     pub step: u32,
     /// Similar blocks are searched this far in each direction, in pixels, `1..=22`.
-    pub radius: u32,
+    pub search_radius: u32,
 }
 
 impl Default for Bm3d {
     fn default() -> Self {
-        Self { sigma: Sigma::Auto, stages: Bm3dStages::Both, step: 3, radius: 19 }
+        Self {
+            sigma: Sigma::Auto,
+            noise: NoiseKind::White,
+            stages: Bm3dStages::Both,
+            step: 3,
+            search_radius: 19,
+        }
     }
 }
 
@@ -102,6 +113,14 @@ pub const INFO: OpInfo = OpInfo {
             doc: "standard deviation of the noise",
         },
         ParamInfo {
+            name: "noise",
+            symbol: "",
+            unit: "",
+            range: "white, signal-dependent",
+            default: "\"white\"",
+            doc: "what to take from the measured noise model where sigma is auto",
+        },
+        ParamInfo {
             name: "stages",
             symbol: "",
             unit: "",
@@ -118,7 +137,7 @@ pub const INFO: OpInfo = OpInfo {
             doc: "distance of neighboring reference blocks; larger is faster",
         },
         ParamInfo {
-            name: "radius",
+            name: "search-radius",
             symbol: "(N_S - 1) / 2",
             unit: "pixels",
             range: "1..=22",
@@ -185,7 +204,7 @@ impl Stage {
 }
 
 fn search(options: &Bm3d, group: usize, tau: f64) -> Search {
-    Search::new(options.step as usize, options.radius, group, (tau * 64.0) as f32)
+    Search::new(options.step as usize, options.search_radius, group, (tau * 64.0) as f32)
 }
 
 /// Removes white Gaussian noise of a known level from a gray or RGB image.
@@ -209,6 +228,23 @@ pub fn bm3d(noisy: &Image, options: &Bm3d, cx: &Context) -> Result<Image, OpErro
         }
         _ => Err(wrong),
     }
+}
+
+/// Denoises a gray or RGB image whose noise has variance `a + b * signal`, one `(a, b)` of `model` per
+/// channel: [`bm3d`] between the generalized Anscombe transform and its unbiased inverse.
+/// `options.sigma` and `options.noise` do not matter.
+///
+/// # Errors
+/// As [`bm3d`]; [`OpError::Param`] if `model` does not fit the image.
+pub fn bm3d_signal_dependent(
+    noisy: &Image,
+    model: &NoiseModel,
+    options: &Bm3d,
+    cx: &Context,
+) -> Result<Image, OpError> {
+    stabilized(noisy, model, cx, |image, sigma| {
+        bm3d(image, &Bm3d { sigma: Sigma::Known(sigma), ..options.clone() }, cx)
+    })
 }
 
 /// Both steps on all planes of an image, grouped on the first.
@@ -422,8 +458,8 @@ impl Operation for Bm3d {
         if !(1..=4).contains(&self.step) {
             return Err(OpError::param("step", "in 1..=4", self.step));
         }
-        if !(1..=MAX_RADIUS).contains(&self.radius) {
-            return Err(OpError::param("radius", "in 1..=22", self.radius));
+        if !(1..=MAX_RADIUS).contains(&self.search_radius) {
+            return Err(OpError::param("search-radius", "in 1..=22", self.search_radius));
         }
         Ok(())
     }
@@ -431,7 +467,7 @@ impl Operation for Bm3d {
     /// A pixel is covered by blocks 7 away at most, found by reference blocks `radius` further away,
     /// compared with blocks `radius` away from those; per step.
     fn reach(&self) -> Option<u32> {
-        let once = 2 * self.radius + 2 * (SIDE as u32 - 1);
+        let once = 2 * self.search_radius + 2 * (SIDE as u32 - 1);
         Some(match self.stages {
             Bm3dStages::Both => 2 * once,
             Bm3dStages::HardThreshold => once,
@@ -444,8 +480,15 @@ impl Operation for Bm3d {
     }
 
     fn apply(&self, sample: &mut Sample, cx: &Context) -> Result<(), OpError> {
-        let sigma = self.sigma.or_measured(sample.noise.as_ref());
-        sample.image = bm3d(&sample.image, &Self { sigma, ..self.clone() }, cx)?;
+        sample.image = match (&sample.noise, self.sigma, self.noise) {
+            (Some(model), Sigma::Auto, NoiseKind::SignalDependent) => {
+                bm3d_signal_dependent(&sample.image, model, self, cx)?
+            }
+            (model, sigma, _) => {
+                let told = Self { sigma: sigma.or_measured(model.as_ref()), ..self.clone() };
+                bm3d(&sample.image, &told, cx)?
+            }
+        };
         Ok(())
     }
 }

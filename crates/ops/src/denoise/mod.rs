@@ -1,5 +1,6 @@
 //! Denoisers.
 
+pub mod anscombe;
 pub mod bm3d;
 pub mod impulse;
 pub mod lichi;
@@ -12,7 +13,8 @@ mod patch_regression;
 mod sliding_dct;
 pub mod tv_chambolle;
 
-pub use bm3d::{Bm3d, Bm3dStages, bm3d};
+pub use anscombe::{anscombe, inverse_anscombe, stabilized};
+pub use bm3d::{Bm3d, Bm3dStages, bm3d, bm3d_signal_dependent};
 pub use impulse::{Impulse, ImpulseKind, fill_scattered, impulse, impulse_mask};
 pub use lichi::{Lichi, lichi, lichi_signal_dependent};
 pub use nl_means::{NlMeans, nl_means};

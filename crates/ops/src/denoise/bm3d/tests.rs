@@ -1,7 +1,7 @@
 use super::collaborative::{Workspace, analyze};
 use super::transforms::{AREA, Transform, haar_gain};
 use super::*;
-use restora_image::{Plane, PlaneRef};
+use restora_image::{ChannelNoise, Plane, PlaneRef, Rng};
 use restora_testkit::{
     assert_contract, assert_info_matches, noisy, psnr, synthetic, synthetic_rgb,
 };
@@ -279,7 +279,7 @@ fn naive(noisy: &Image, pilot: Option<&Image>, search: &Search, sigma: f64) -> V
 fn both_steps_agree_with_the_formulas() {
     let sigma = f64::from(0.1_f32);
     let image = noise_image(19, 17);
-    let options = Bm3d { step: 3, radius: 4, ..Bm3d::with_sigma(0.1) };
+    let options = Bm3d { step: 3, search_radius: 4, ..Bm3d::with_sigma(0.1) };
     let cx = Context::default();
     let compare = |got: &Image, expected: &[f64], step: &str| {
         for (i, (g, e)) in got.data().iter().zip(expected).enumerate() {
@@ -298,7 +298,7 @@ fn both_steps_agree_with_the_formulas() {
 #[test]
 fn options_keep_every_promise_of_an_operation() {
     let size = Size::new(190, 250);
-    let small = Bm3d { radius: 3, ..Bm3d::with_sigma(0.1) };
+    let small = Bm3d { search_radius: 3, ..Bm3d::with_sigma(0.1) };
     assert_eq!((small.reach(), small.alignment()), (Some(40), 48));
     assert_contract(&small, &noisy(&synthetic(size), 0.1, 1));
     assert_contract(&small, &noisy(&synthetic_rgb(size), 0.1, 2));
@@ -352,8 +352,8 @@ fn options_and_images_out_of_range_are_errors() {
         Bm3d::with_sigma(-0.1),
         Bm3d { step: 0, ..good.clone() },
         Bm3d { step: 5, ..good.clone() },
-        Bm3d { radius: 0, ..good.clone() },
-        Bm3d { radius: 23, ..good.clone() },
+        Bm3d { search_radius: 0, ..good.clone() },
+        Bm3d { search_radius: 23, ..good.clone() },
     ] {
         assert!(matches!(bm3d(&image, &bad, &cx), Err(OpError::Param { .. })), "{bad:?}");
     }
@@ -368,10 +368,34 @@ fn absurd_values_and_noise_levels_do_not_panic() {
         for sigma in [1e-30, 1e-5, 0.1, 1e10, 1e30, f32::MAX] {
             let mut image = noise_image(24, 20);
             image.data_mut()[37..90].fill(value);
-            let options = Bm3d { radius: 5, ..Bm3d::with_sigma(sigma) };
+            let options = Bm3d { search_radius: 5, ..Bm3d::with_sigma(sigma) };
             assert_eq!(bm3d(&image, &options, &cx).unwrap().size(), image.size());
             let clean = bm3d(&noise_image(24, 20), &options, &cx).unwrap();
             assert!(clean.data().iter().all(|v| v.is_finite()), "sigma {sigma}");
         }
     }
+}
+
+#[test]
+fn shot_noise_is_removed_better_by_its_own_model() {
+    let (a, b) = (1e-4, 0.02);
+    let clean = synthetic(Size::new(96, 80));
+    let mut rng = Rng::new(11, "shot", 0);
+    let mut sample = Sample::new(clean.clone());
+    for v in sample.image.data_mut() {
+        let signal = f64::from(*v);
+        *v = (b * rng.poisson(signal / b) + f64::sqrt(a) * rng.normal()) as f32;
+    }
+    let mean = clean.data().iter().sum::<f32>() / clean.data().len() as f32;
+    let channel =
+        ChannelNoise { a: a as f32, b: b as f32, sigma: (a as f32 + b as f32 * mean).sqrt() };
+    sample.noise = Some(NoiseModel { channels: vec![channel], correlation: 0.0 });
+    let score = |noise: NoiseKind| {
+        let mut restored = sample.clone();
+        Bm3d { noise, ..Bm3d::default() }.apply(&mut restored, &Context::default()).unwrap();
+        psnr(&clean, &restored.image)
+    };
+    let (white, own) = (score(NoiseKind::White), score(NoiseKind::SignalDependent));
+    assert!(own > white + 0.1, "white {white:.2} dB, signal-dependent {own:.2} dB");
+    assert!(own > psnr(&clean, &sample.image) + 10.0, "{own:.2} dB");
 }
