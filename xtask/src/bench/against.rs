@@ -41,21 +41,29 @@ pub fn against(peers: &[String], options: &Options) -> Result<()> {
         .filter(|c| options.filter.as_ref().is_none_or(|f| c.id.contains(f) || c.what.contains(f)))
         .collect();
     ensure!(!chosen.is_empty(), "no case is called so");
-    let complete = chosen.len() == total;
-    let mut rows = Vec::new();
+    let (mut rows, mut failed) = (Vec::new(), 0);
     for case in &chosen {
         let process = match processes.entry(case.threads) {
             Entry::Occupied(started) => started.into_mut(),
             Entry::Vacant(free) => free.insert(Peers::start(&python, &folder, case.threads)?),
         };
-        let row = measure(case, process).with_context(|| case.id.to_string())?;
-        println!("{}", row.line());
-        rows.push(row);
+        match measure(case, process) {
+            Ok(row) => {
+                println!("{}", row.line());
+                rows.push(row);
+            }
+            Err(error) => {
+                println!("{}: {error:#}", case.id);
+                failed += 1;
+            }
+        }
     }
+    let complete = rows.len() == total;
     let run = Run::new(rows, pictures.name.clone(), &processes[&1].versions);
     let out = options.out.clone().or(complete.then(|| root().join("docs/benchmarks.md")));
     let Some(out) = out else {
         println!("\n{}", run.markdown());
+        ensure!(failed == 0, "{failed} cases failed");
         return Ok(());
     };
     if let Some(folder) = out.parent() {
@@ -63,6 +71,7 @@ pub fn against(peers: &[String], options: &Options) -> Result<()> {
     }
     std::fs::write(&out, run.markdown()).with_context(|| out.display().to_string())?;
     println!("wrote {}", out.display());
+    ensure!(failed == 0, "{failed} cases failed");
     Ok(())
 }
 

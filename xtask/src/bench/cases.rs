@@ -1,11 +1,11 @@
 //! What is measured: for each case of the peers' script, ours.
 
-use super::pictures::{Pictures, SIGMA, as_u8};
-use anyhow::Result;
+use super::pictures::{Pictures, as_u8};
+use anyhow::{Result, anyhow};
+use restora::Step;
 use restora_data::{EncodeOptions, FileMeta, Format, JpegDetail, Limits, decode, encode};
-use restora_image::{Border, Context, Depth, Image, Layout, Pixels, Raster};
+use restora_image::{Border, Context, Depth, Image, Layout, Pixels, Raster, Sample};
 use restora_metrics::full_reference::{Psnr, Ssim, SsimBorder, Window, psnr, ssim};
-use restora_ops::denoise::{NlMeans, nl_means};
 use restora_ops::filter::{Gaussian, Median, gaussian, median, median_u8};
 use std::path::Path;
 
@@ -43,6 +43,7 @@ impl Case<'_> {
 
 const GRAY: &str = "768x512 gray f32";
 const GRAY_U8: &str = "768x512 gray u8";
+const RGB: &str = "768x512 RGB f32";
 const RGB_U8: &str = "768x512 RGB u8";
 const SMALL: &str = "256x256 gray f32";
 const SMALL_RGB: &str = "256x256 RGB f32";
@@ -56,15 +57,21 @@ pub fn cases<'a>(p: &'a Pictures, folder: &Path) -> Result<Vec<Case<'a>>> {
     Ok(all)
 }
 
-/// A case whose results are scored against `clean`.
+/// A step of the belt on a noisy image; results are scored against `clean`.
 fn denoiser<'a>(
     id: &'static str,
     what: &'static str,
     on: &'static str,
-    clean: &'a Image,
-    ours: impl Fn(&Context) -> Result<Image, restora_image::OpError> + Send + Sync + 'a,
+    (noisy, clean): (&'a Image, &'a Image),
+    step: &'static str,
 ) -> Case<'a> {
-    let ours: Ours<'a> = Box::new(move |cx| Ok(Answer::Image(ours(cx)?)));
+    let step = Step::from_text(step).map_err(|e| e.to_string());
+    let ours: Ours<'a> = Box::new(move |cx| {
+        let step = step.as_ref().map_err(|e| anyhow!("{e}"))?;
+        let mut sample = Sample::new(noisy.clone());
+        step.operation().apply(&mut sample, cx)?;
+        Ok(Answer::Image(sample.image))
+    });
     Case { id, what, on, threads: 1, clean: Some(clean), ours }
 }
 
@@ -78,14 +85,26 @@ fn case<'a>(
 }
 
 fn denoisers(p: &Pictures) -> Vec<Case<'_>> {
-    let nlm = |id, what| {
-        let options = NlMeans::with_sigma(SIGMA);
-        denoiser(id, what, GRAY, &p.gray, move |cx| nl_means(&p.noisy, &options, cx))
-    };
+    let gray = |id, what, step| denoiser(id, what, GRAY, (&p.noisy, &p.gray), step);
+    let rgb = |id, what, step| denoiser(id, what, RGB, (&p.noisy_rgb, &p.rgb), step);
+    let small = |id, what, step| denoiser(id, what, SMALL, (&p.small_noisy, &p.small), step);
+    let small_rgb =
+        |id, what, step| denoiser(id, what, SMALL_RGB, (&p.small_noisy_rgb, &p.small_rgb), step);
+    let nlm = "nl-means:sigma=25/255";
     vec![
-        nlm("opencv/nl-means-7-21-u8", "non-local means; peer patch 7, search 21, 8-bit"),
-        nlm("opencv/nl-means-5-21-u8", "non-local means; peer patch 5, search 21, 8-bit"),
-        nlm("skimage/nl-means-5-13", "non-local means; peer patch 5, search 13"),
+        small("bm3d/gray", "BM3D", "bm3d:sigma=25/255"),
+        small("bm3d/gray", "BM3D", "bm3d:sigma=25/255").on_threads(2),
+        small_rgb("bm3d/rgb", "CBM3D", "bm3d:sigma=25/255"),
+        small("bm3d/gray", "NL-Ridge; peer BM3D", "nl-ridge:sigma=25/255"),
+        small("bm3d/gray", "LIChI; peer BM3D", "lichi:sigma=25/255"),
+        gray("opencv/nl-means-7-21-u8", "non-local means; peer patch 7, search 21, 8-bit", nlm),
+        gray("opencv/nl-means-5-21-u8", "non-local means; peer patch 5, search 21, 8-bit", nlm),
+        gray("skimage/nl-means-5-13", "non-local means; peer patch 5, search 13", nlm),
+        rgb("opencv/nl-means-7-21-u8-rgb", "non-local means; peer patch 7, search 21, 8-bit", nlm),
+        gray("skimage/tv-chambolle", "TV", "tv-chambolle:sigma=25/255"),
+        gray("skimage/tv-chambolle-default", "TV; peer stops early", "tv-chambolle:sigma=25/255"),
+        gray("opencv/bilateral-9-f32", "bilateral, chosen from sigma", "bilateral:sigma=25/255"),
+        rgb("opencv/bilateral-9-f32-rgb", "bilateral, chosen from sigma", "bilateral:sigma=25/255"),
     ]
 }
 

@@ -14,7 +14,8 @@ const SIZE: Size = Size { width: 768, height: 512 };
 /// The square of the slow cases, 256 a side, in the middle.
 const SMALL: Rect = Rect { x: 256, y: 128, width: 256, height: 256 };
 /// The photographs tried in turn, and the set that lies beside a checkout.
-const PHOTOGRAPHS: [&str; 2] = ["assets/samples/lake.png", "assets/samples/parrot.png"];
+const PHOTOGRAPHS: [&str; 2] =
+    ["assets/samples/clean/colosseum.png", "assets/samples/clean/kitten.png"];
 
 pub struct Pictures {
     pub name: String,
