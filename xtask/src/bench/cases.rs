@@ -1,12 +1,14 @@
 //! What is measured: for each case of the peers' script, ours.
 
-use super::pictures::{Pictures, as_u8};
+use super::pictures::{Pictures, SIGMA, as_u8};
 use anyhow::{Result, anyhow};
 use restora::Step;
 use restora_data::{EncodeOptions, FileMeta, Format, JpegDetail, Limits, decode, encode};
 use restora_image::{Border, Context, Depth, Image, Layout, Pixels, Raster, Sample};
 use restora_metrics::full_reference::{Psnr, Ssim, SsimBorder, Window, psnr, ssim};
-use restora_ops::filter::{Gaussian, Median, gaussian, median, median_u8};
+use restora_ops::filter::{
+    Bilateral, Gaussian, Guided, Median, bilateral, gaussian, guided, median, median_u8,
+};
 use std::path::Path;
 
 /// What ours gave.
@@ -103,13 +105,17 @@ fn denoisers(p: &Pictures) -> Vec<Case<'_>> {
         rgb("opencv/nl-means-7-21-u8-rgb", "non-local means; peer patch 7, search 21, 8-bit", nlm),
         gray("skimage/tv-chambolle", "TV", "tv-chambolle:sigma=25/255"),
         gray("skimage/tv-chambolle-default", "TV; peer stops early", "tv-chambolle:sigma=25/255"),
-        gray("opencv/bilateral-9-f32", "bilateral, chosen from sigma", "bilateral:sigma=25/255"),
-        rgb("opencv/bilateral-9-f32-rgb", "bilateral, chosen from sigma", "bilateral:sigma=25/255"),
+        gray("opencv/bilateral-9-f32", "bilateral, ours chosen by sigma", "bilateral:sigma=25/255"),
+        rgb(
+            "opencv/bilateral-9-f32-rgb",
+            "bilateral, ours chosen by sigma",
+            "bilateral:sigma=25/255",
+        ),
     ]
 }
 
-fn filters(p: &Pictures) -> Result<Vec<Case<'_>>> {
-    let median_case = |id, what, radius| -> Result<Case<'_>> {
+fn filters<'a>(p: &'a Pictures) -> Result<Vec<Case<'a>>> {
+    let median_case = |id, what, radius| -> Result<Case<'a>> {
         let options = Median { radius, border: Border::Clamp };
         let raster = as_u8(&p.gray)?;
         Ok(case(id, what, GRAY_U8, move |cx| {
@@ -126,7 +132,36 @@ fn filters(p: &Pictures) -> Result<Vec<Case<'_>>> {
         let options = Gaussian::with_blur(2.0);
         case(id, what, GRAY, move |cx| Ok(Answer::Image(gaussian(&p.gray, &options, cx)?)))
     };
+    // The peer's numbers, in nominal range; without our blur of the guide.
+    let plain = Bilateral {
+        sigma_space: Some(1.5),
+        sigma_range: Some(2.5 * SIGMA),
+        guide_blur: Some(0.0),
+        radius: Some(4),
+        ..Bilateral::default()
+    };
+    let colors = plain.clone();
+    let edges = Guided { radius: 8, eps: Some((20.0_f32 / 255.0).powi(2)), ..Guided::default() };
+    let scored = |case: Case<'a>, clean: &'a Image| Case { clean: Some(clean), ..case };
     Ok(vec![
+        scored(
+            case("opencv/bilateral-9-f32", "bilateral, equal options", GRAY, move |cx| {
+                Ok(Answer::Image(bilateral(&p.noisy, &plain, cx)?))
+            }),
+            &p.gray,
+        ),
+        scored(
+            case("opencv/bilateral-9-f32-rgb", "bilateral, equal options", RGB, move |cx| {
+                Ok(Answer::Image(bilateral(&p.noisy_rgb, &colors, cx)?))
+            }),
+            &p.rgb,
+        ),
+        scored(
+            case("opencv/guided-8-f32", "guided radius 8, equal options", GRAY, move |cx| {
+                Ok(Answer::Image(guided(&p.noisy, &edges, cx)?))
+            }),
+            &p.gray,
+        ),
         median_case("opencv/median-3-u8", "median 3x3", 1)?,
         median_case("opencv/median-5-u8", "median 5x5", 2)?,
         median_case("opencv/median-7-u8", "median 7x7", 3)?,
