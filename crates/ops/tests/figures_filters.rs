@@ -26,7 +26,6 @@ fn mean_psnr(
 }
 
 fn at_least(what: &str, got: f64, wanted: f64) {
-    println!("{what}: {got:.3} dB, wanted {wanted}");
     assert!(got >= wanted, "{what}: {got:.3} dB, wanted {wanted}");
 }
 

@@ -99,7 +99,7 @@ fn truly_black_and_white_areas_survive_between_impulses() {
         let off = |x: usize| {
             (0..120).filter(|y| (out_plane.at(x, *y) - clean_plane.at(x, *y)).abs() > 0.02).count()
         };
-        let wrong: usize = (5..30).chain(90..115).map(|x| off(x)).sum();
+        let wrong: usize = (5..30).chain(90..115).map(off).sum();
         assert!(wrong < 60, "{wrong} of 6000 at {share}");
         assert!(psnr(&clean, &out) > 30.0, "{share}: {}", psnr(&clean, &out));
     }

@@ -54,7 +54,7 @@ impl<const N: usize> Bins<N> {
     /// How many of the cumulative bins hold at most `rank` values: the bin of the value of that rank.
     #[inline(always)]
     fn not_above(&self, rank: u64) -> usize {
-        let ranks = rank * Self::ONES | Self::TOPS;
+        let ranks = (rank * Self::ONES) | Self::TOPS;
         // The top bit of a lane survives where the difference is not negative.
         self.0.iter().map(|w| (ranks.wrapping_sub(*w) & Self::TOPS).count_ones() as usize).sum()
     }
@@ -185,6 +185,6 @@ fn slide_right<const N: usize>(columns: &[Column<N>], r: usize, out: &mut [u8]) 
             }
         }
         reached[b] = x + 1;
-        *out = (b << 4 | bins.not_above(rank - below) & 15) as u8;
+        *out = ((b << 4) | (bins.not_above(rank - below) & 15)) as u8;
     }
 }
