@@ -30,3 +30,18 @@ fn tv_chambolle(bencher: Bencher, channels: usize) {
     let options = denoise::TvChambolle::with_sigma(SIGMA);
     bencher.bench_local(|| denoise::tv_chambolle(black_box(&image), &options, &Context::default()));
 }
+
+#[divan::bench(args = [1, 3])]
+fn wavelet_one_shift(bencher: Bencher, channels: usize) {
+    let image = picture(channels);
+    let shifts = denoise::Shifts::One;
+    let options = denoise::Wavelet { shifts, ..denoise::Wavelet::with_sigma(SIGMA) };
+    bencher.bench_local(|| denoise::wavelet(black_box(&image), &options, &Context::default()));
+}
+
+#[divan::bench(args = [1, 3])]
+fn wavelet_all_shifts(bencher: Bencher, channels: usize) {
+    let image = picture(channels);
+    let options = denoise::Wavelet::with_sigma(SIGMA);
+    bencher.bench_local(|| denoise::wavelet(black_box(&image), &options, &Context::default()));
+}

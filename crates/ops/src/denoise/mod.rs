@@ -12,6 +12,7 @@ mod patch_noise;
 mod patch_regression;
 mod sliding_dct;
 pub mod tv_chambolle;
+pub mod wavelet;
 
 pub use anscombe::{anscombe, inverse_anscombe, stabilized};
 pub use bm3d::{Bm3d, Bm3dStages, bm3d, bm3d_signal_dependent};
@@ -21,3 +22,4 @@ pub use nl_means::{NlMeans, nl_means};
 pub use nl_ridge::{NlRidge, nl_ridge, nl_ridge_signal_dependent};
 pub use patch_noise::NoiseKind;
 pub use tv_chambolle::{Coupling, TvChambolle, tv_chambolle};
+pub use wavelet::{Shifts, Wavelet, WaveletFilter, wavelet};
