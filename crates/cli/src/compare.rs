@@ -44,14 +44,7 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<End> {
             |v: f64| if v == 0.0 || v >= 1e-2 { format!("{v:.4}") } else { format!("{v:.4e}") };
         let cells = |name: String, s: &restora::metrics::full_reference::Comparison| {
             let psnr = if s.psnr.is_finite() { format!("{:.4}", s.psnr) } else { "inf".into() };
-            vec![
-                name,
-                format!("{:.4e}", s.mse),
-                format!("{:.4e}", s.mae),
-                psnr,
-                optional(s.ssim),
-                optional(s.ms_ssim),
-            ]
+            vec![name, number(s.mse), number(s.mae), psnr, optional(s.ssim), optional(s.ms_ssim)]
         };
         let mut rows: Vec<Vec<String>> =
             report.pairs.iter().filter_map(|p| Some(cells(name(p), p.scores.as_ref()?))).collect();

@@ -80,13 +80,13 @@ fn summary(html: &mut String, report: &Report) {
 
 fn card(html: &mut String, item: &ItemReport) {
     let Some(preview) = &item.preview else { return };
-    let _ = write!(
+    let _ = writeln!(
         html,
         "<section><div class=\"ba\" style=\"width:{w}px;aspect-ratio:{w}/{h}\">\
          <img alt=\"after\" src=\"data:image/jpeg;base64,{after}\">\
          <img class=\"before\" alt=\"before\" src=\"data:image/jpeg;base64,{before}\">\
          <i></i><input type=\"range\" min=\"0\" max=\"100\" value=\"50\" aria-label=\"before or after\"></div>\
-         <div class=\"facts\"><h3>{id}</h3><img class=\"thumb\" alt=\"whole picture\" src=\"data:image/jpeg;base64,{thumb}\">\n",
+         <div class=\"facts\"><h3>{id}</h3><img class=\"thumb\" alt=\"whole picture\" src=\"data:image/jpeg;base64,{thumb}\">",
         w = preview.width,
         h = preview.height,
         after = preview.after,

@@ -1,0 +1,282 @@
+//! One item on the belt: read, decode, measure, restore, write, score.
+
+use super::gate::Gate;
+use super::place::Place;
+use super::{PROBE_PIXELS, RunOptions};
+use crate::error::Error;
+use crate::pairs::{counterpart, read_image};
+use crate::preview;
+use crate::report::{Failure, ItemReport, Outcome, Scores};
+use crate::resolve::resolve;
+use crate::tiles;
+use restora_data::{Decoded, Entry, FileMeta, Format, ItemError};
+use restora_image::{Cancel, Context, Depth, ErrorKind, Image, Layout, Mask, Pixels, Raster};
+use restora_metrics::full_reference::{CompareOptions, Comparison, compare};
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// One run, as its items see it.
+pub struct Belt<'a> {
+    pub options: &'a RunOptions,
+    pub place: &'a Place,
+    pub finished: HashMap<String, ItemReport>,
+    /// Outputs that items of this run have taken: two inputs may want the same name once the format
+    /// changes.
+    pub claimed: Mutex<HashSet<PathBuf>>,
+    pub memory: Gate,
+    pub pool: &'a rayon::ThreadPool,
+    pub cancel: &'a Cancel,
+}
+
+/// A failure with the place on the belt where it happened.
+type Staged<T> = Result<T, (&'static str, Error)>;
+
+/// Names the place on the belt.
+fn at<T, E: Into<Error>>(stage: &'static str, result: Result<T, E>) -> Staged<T> {
+    result.map_err(|e| (stage, e.into()))
+}
+
+impl Belt<'_> {
+    /// The row of one entry; `None` if the run was cancelled while it was on the belt.
+    pub fn item(&self, index: u64, entry: Result<Entry, ItemError>) -> Option<ItemReport> {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(e) => {
+                let failure = Failure::new("walk", &Error::Data(e.error));
+                return Some(ItemReport::failed(index, e.id, failure));
+            }
+        };
+        if let Some(done) = self.finished.get(&entry.id)
+            && done.output.as_ref().is_none_or(|file| Path::new(file).exists())
+            && done.outcome != Outcome::Failed
+        {
+            self.claim(Path::new(done.output.as_deref().unwrap_or_default()));
+            return Some(ItemReport { index, ..done.clone() });
+        }
+        let start = Instant::now();
+        let mut row = ItemReport::new(index, entry.id.clone());
+        // A fault in one picture's code path must not take the other pictures with it.
+        let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            self.process(&entry, &mut row)
+        }));
+        row.seconds = start.elapsed().as_secs_f64();
+        match worked {
+            Ok(Ok(())) => {}
+            Ok(Err((_, error))) if error.kind() == ErrorKind::Cancelled => return None,
+            Ok(Err((stage, error))) => {
+                row.outcome = Outcome::Failed;
+                row.failure = Some(Failure::new(stage, &error));
+            }
+            Err(_) => {
+                let error = Error::Fault("internal fault: please report this picture".into());
+                row.outcome = Outcome::Failed;
+                row.failure = Some(Failure::new("restore", &error));
+            }
+        }
+        Some(row)
+    }
+
+    fn process(&self, entry: &Entry, row: &mut ItemReport) -> Staged<()> {
+        let options = self.options;
+        let bytes = at("read", entry.read(&options.limits))?;
+        let header = at("decode", restora_data::read_header(&bytes, &options.limits))?;
+        row.format = Some(header.format.name().to_lowercase());
+        (row.width, row.height) = (header.size.width, header.size.height);
+        row.channels = header.layout.colors() as u32;
+        row.pages = header.pages as u32;
+        row.depth = Some(header.depth);
+
+        let target = self.target(entry, header.format);
+        if !options.dry_run && !self.claim(&target) {
+            let message = "another input of this run has the same output: give them other names";
+            let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, message);
+            return Err(("write", Error::Io { path: target, source }));
+        }
+        if !options.dry_run && target.exists() && !options.overwrite {
+            if options.resume {
+                row.outcome = Outcome::Kept;
+                row.output = Some(target.to_string_lossy().into_owned());
+                return Ok(());
+            }
+            let source = std::io::Error::new(
+                std::io::ErrorKind::AlreadyExists,
+                "the output is there already: --overwrite replaces it, --resume keeps it",
+            );
+            return Err(("write", Error::Io { path: target, source }));
+        }
+
+        // Input, output (one strip late), and what the steps need.
+        let working = tiles::working_set(header.size, header.layout, &options.tiling);
+        let _admission = self.memory.enter(bytes.len() as u64 + 2 * header.bytes + working);
+        self.pool.install(|| self.picture(entry, &bytes, target, row))
+    }
+
+    fn picture(
+        &self,
+        entry: &Entry,
+        bytes: &[u8],
+        target: PathBuf,
+        row: &mut ItemReport,
+    ) -> Staged<()> {
+        let options = self.options;
+        let cx = Context {
+            threads: options.threads,
+            seed: options.seed,
+            cancel: Some(self.cancel),
+            ..Context::default()
+        };
+        let Decoded { mut pages, meta } =
+            at("decode", restora_data::decode(bytes, &options.limits))?;
+        row.notes.extend(meta.notes.iter().cloned());
+        if let Some(first) = pages.first() {
+            (row.width, row.height) = (first.size.width, first.size.height);
+        }
+        let reference = match self.reference(entry) {
+            Some(path) => Some(at("score", read_image(&path, &options.limits))?),
+            None => None,
+        };
+        let first = pages.first().ok_or_else(|| ("decode", Error::Fault("no page".into())))?;
+        let before = (options.previews > row.index).then(|| preview::middle(first));
+        let score_before = match &reference {
+            Some(clean) => Some(at("score", score(clean, first, &cx))?),
+            None => None,
+        };
+
+        let mut changed = false;
+        for (number, page) in pages.iter_mut().enumerate() {
+            // Every page its own stream of random numbers; the first one has the item's name.
+            let id = if number == 0 { row.id.clone() } else { format!("{}#{number}", row.id) };
+            let (steps, noise) = if options.diagnose {
+                let probe = tiles::probe(page, PROBE_PIXELS);
+                let resolved = at("diagnose", resolve(&options.pipeline, probe, &id, &cx))?;
+                if number == 0 {
+                    row.steps.clone_from(&resolved.steps);
+                    row.reason = resolved.reason;
+                    row.diagnosis = Some(resolved.diagnosis);
+                }
+                (resolved.steps, Some(resolved.noise))
+            } else {
+                let steps = at("diagnose", options.pipeline.named_steps())?;
+                row.steps.clone_from(&steps);
+                (steps, None)
+            };
+            if options.dry_run || steps.is_empty() {
+                continue;
+            }
+            changed = true;
+            let mask = at(
+                "restore",
+                tiles::apply(page, &steps, noise.as_ref(), &id, &options.tiling, &cx),
+            )?;
+            if let (Some(mask), Some(folder)) = (mask, &options.masks) {
+                let path = folder.join(entry.relative.with_extension("png"));
+                at("write", write_mask(&mask, &path, options))?;
+            }
+        }
+        row.outcome = if changed { Outcome::Restored } else { Outcome::Unchanged };
+        if options.dry_run {
+            return Ok(());
+        }
+
+        let format = Format::from_path(&target).unwrap_or(meta.format);
+        if let Some(depth) = options.depth {
+            for page in pages.iter_mut().filter(|p| p.depth() != depth) {
+                *page = at("encode", Raster::from_image(&page.to_image(), depth))?;
+            }
+        }
+        let converted = format != meta.format
+            || options.depth.is_some_and(|d| d != meta.depth)
+            || meta.orientation != 1;
+        row.output = Some(target.to_string_lossy().into_owned());
+        if changed || converted {
+            if options.format.is_some() || format != meta.format {
+                let fitted = pages.into_iter().map(|page| restora_data::fit(page, format));
+                let (fitted, notes): (Vec<_>, Vec<_>) = fitted.unzip();
+                pages = fitted;
+                row.notes.extend(notes.into_iter().flatten());
+            }
+            at(
+                "write",
+                restora_data::write_file(
+                    &target,
+                    &pages,
+                    format,
+                    &meta,
+                    &options.encode,
+                    options.overwrite,
+                ),
+            )?;
+        } else {
+            at("write", restora_data::write_atomically(&target, bytes, options.overwrite))?;
+        }
+        // What a lossy format kept of the result is what counts.
+        let lossy = format == Format::Jpeg && (changed || converted);
+        if lossy && (before.is_some() || reference.is_some()) {
+            let bytes =
+                std::fs::read(&target).map_err(|source| Error::Io { path: target.clone(), source });
+            pages = at("score", restora_data::decode(&at("score", bytes)?, &options.limits))?.pages;
+        }
+        if let Some(before) = before {
+            row.preview = Some(at("score", preview::preview(&before, &pages[0]))?);
+        }
+        if let (Some(clean), Some(before)) = (&reference, score_before) {
+            row.scores = Some(Scores { before, after: at("score", score(clean, &pages[0], &cx))? });
+        }
+        if options.sidecar {
+            let mut path = target.into_os_string();
+            path.push(".restora.json");
+            let record = ItemReport { preview: None, ..row.clone() };
+            let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
+            at("write", restora_data::write_atomically(Path::new(&path), &text, true))?;
+        }
+        Ok(())
+    }
+}
+
+impl Belt<'_> {
+    /// The file that an entry's result goes to: the same relative name, with another extension only
+    /// if the format changes.
+    fn target(&self, entry: &Entry, format: Format) -> PathBuf {
+        let folder = match self.place {
+            Place::File(file) => return file.clone(),
+            Place::Folder(folder) => folder,
+            Place::Nowhere => return PathBuf::new(),
+        };
+        let target = folder.join(&entry.relative);
+        let wanted = self.options.format.unwrap_or(format.output_default());
+        let named = Format::from_path(&target);
+        // A wrong extension is kept as the user has it: only a change of format changes the name.
+        if (self.options.format.is_some() || wanted != format) && named != Some(wanted) {
+            target.with_extension(wanted.extension())
+        } else {
+            target
+        }
+    }
+
+    /// Takes an output for an item; `false` if another has it.
+    fn claim(&self, target: &Path) -> bool {
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        claimed.insert(target.to_owned())
+    }
+
+    /// The clean picture that belongs to an entry, if there is one.
+    fn reference(&self, entry: &Entry) -> Option<PathBuf> {
+        let root = self.options.reference.as_ref()?;
+        if root.is_dir() { counterpart(root, &entry.relative) } else { Some(root.clone()) }
+    }
+}
+
+fn score(clean: &Image, page: &Raster, cx: &Context) -> Result<Comparison, Error> {
+    Ok(compare(clean, &page.to_image(), &CompareOptions::default(), cx)?)
+}
+
+/// A mask as an 8-bit PNG, white where a pixel is missing.
+fn write_mask(mask: &Mask, path: &Path, options: &RunOptions) -> Result<(), Error> {
+    let pixels = mask.data().iter().map(|missing| if *missing { 255 } else { 0 }).collect();
+    let raster = Raster::new(mask.size(), Layout::Gray, Pixels::U8(pixels))?;
+    let meta = FileMeta::new(Format::Png, Layout::Gray, Depth::U8);
+    let (pages, png) = (std::slice::from_ref(&raster), Format::Png);
+    Ok(restora_data::write_file(path, pages, png, &meta, &options.encode, options.overwrite)?)
+}
