@@ -49,6 +49,8 @@ steps! {
     Impulse(ops::denoise::Impulse),
     /// Total variation by Chambolle's projection.
     TvChambolle(ops::denoise::TvChambolle),
+    /// Wavelet shrinkage.
+    Wavelet(ops::denoise::Wavelet),
     /// BM3D, and CBM3D for color.
     Bm3d(ops::denoise::Bm3d),
     /// Non-local means.
