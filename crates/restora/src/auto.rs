@@ -1,7 +1,19 @@
-//! Which steps help a picture, from its diagnosis. *Do nothing* is always a candidate.
+//! Which steps help a picture, from its diagnosis. *Do nothing* is always a candidate, and the one
+//! that is taken wherever the findings could as well be texture.
+//!
+//! | finding | evidence that it is damage | step |
+//! |---|---|---|
+//! | salt and pepper | in nearly every window of the picture | `impulse` |
+//! | white noise | high frequencies even over the picture, and as strong in color differences as in luminance | `bm3d` at that level, `nl-ridge` with `a + b * signal` where it grows with the signal |
+//! | correlated noise (camera JPEG, scaled pictures) | low frequencies even, high ones lost | `bm3d` at the level of the middle frequencies |
+//!
+//! Evidence enters by ramps, not by thresholds: a doubtful finding gives a weak step, and one too
+//! weak to be seen is left out.
 
 use crate::diagnose::Diagnosis;
 use crate::step::Step;
+use restora_image::Sigma;
+use restora_ops::denoise::{Impulse, ImpulseKind, NlRidge, NoiseKind};
 
 /// What is to be done to a picture, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,7 +24,125 @@ pub struct Plan {
     pub reason: String,
 }
 
+/// Salt and pepper below this rate is left to the noise model: a handful of specks.
+const LEAST_IMPULSES: f32 = 0.003;
+/// Random-valued impulses below this rate may be fine texture: clean photographs reach 0.04, damage
+/// at a tenth of the pixels 0.06.
+const LEAST_RANDOM: f32 = 0.05;
+/// White noise, of 255, from where on it is denoised, and from where on fully: film grain of clean
+/// scans reaches 1.6, and removing 1.2 costs 46 dB against the picture as it was.
+const WHITE: (f32, f32) = (1.7, 2.5);
+/// Correlated noise in luminance, likewise.
+const CORRELATED: (f32, f32) = (1.5, 2.5);
+/// What bm3d is told, in units of the level of the middle frequencies. Noise that lost its high
+/// frequencies has its power in the others, and the flattest places are somewhat less noisy than all.
+const MARGIN: f32 = 1.4;
+/// Steps weaker than this (of 255) change less than rounding and compression do: none is better.
+const LEAST_STEP: f32 = 1.5;
+
+/// 0 at and before `from`, 1 at and beyond `to`, linear between; `from > to` falls.
+fn ramp(value: f32, from: f32, to: f32) -> f32 {
+    ((value - from) / (to - from)).clamp(0.0, 1.0)
+}
+
+/// How sure is it that there is white noise, in `[0, 1]`?
+fn white(d: &Diagnosis) -> f32 {
+    if d.told {
+        return 1.0;
+    }
+    let sigma = d.noise.model.sigma();
+    let c = &d.correlation;
+    let even = if d.noise.model.channels.len() == 3 {
+        // Texture is in luminance alone; noise as strong in the differences of the channels is not
+        // texture (clean CBSD68 below 0.47, with noise of 10/255 mostly above 0.6). Less will do
+        // where the high frequencies are as even as those of noise.
+        let shared = sigma / c.high.max(1e-6);
+        let alone = ramp(shared, 0.45, 0.6) * ramp(c.evenness_high, 0.6, 0.7);
+        alone.max(ramp(shared, 0.35, 0.45) * ramp(c.evenness_high, 0.84, 0.88))
+    } else {
+        ramp(c.evenness_high, 0.76, 0.84)
+    };
+    even * ramp(255.0 * sigma, WHITE.0, WHITE.1)
+}
+
+/// How sure is it that there is correlated noise?
+fn correlated(d: &Diagnosis) -> f32 {
+    if d.told {
+        return 0.0;
+    }
+    let c = &d.correlation;
+    let even = ramp(c.evenness_low, 0.68, 0.76) * ramp(c.evenness_wide, 0.40, 0.52);
+    let level = 255.0 * c.middle;
+    // Texture reaches into high frequencies. Noise that does so too must be as even there, and
+    // stronger than the grain of clean scans (3.5 in luminance).
+    let lost =
+        ramp(c.high / c.middle.max(1e-6), 0.36, 0.29) * ramp(level, CORRELATED.0, CORRELATED.1);
+    let white = d.noise.model.sigma();
+    let grainy = ramp(c.evenness_high, 0.86, 0.89)
+        * ramp(level, 4.5, 6.0)
+        * ramp(white / c.high.max(1e-6), 0.45, 0.35);
+    even * lost.max(grainy)
+}
+
+/// The denoiser of choice at a known level of white noise.
+fn denoiser(sigma: f32) -> Step {
+    Step::NlRidge(NlRidge { sigma: Sigma::Known(sigma), ..NlRidge::default() })
+}
+
 /// The steps that help the diagnosed picture.
-pub fn plan(_diagnosis: &Diagnosis) -> Plan {
-    Plan { steps: Vec::new(), reason: "no damage found".into() }
+pub fn plan(diagnosis: &Diagnosis) -> Plan {
+    let mut steps = Vec::new();
+    let mut reasons: Vec<String> = Vec::new();
+    let impulses = &diagnosis.impulses;
+    if diagnosis.has_salt_and_pepper() {
+        steps.push(Step::Impulse(Impulse::default()));
+        reasons.push(format!("{:.1} % salt and pepper", 100.0 * impulses.salt_and_pepper));
+    } else if impulses.random_valued >= LEAST_RANDOM && impulses.confidence >= 0.95 {
+        steps.push(Step::Impulse(Impulse { kind: ImpulseKind::Random, ..Impulse::default() }));
+        reasons.push(format!("{:.1} % random impulses", 100.0 * impulses.random_valued));
+    }
+    let (white, correlated) = (white(diagnosis), correlated(diagnosis));
+    let model = &diagnosis.noise.model;
+    if white >= correlated && white > 0.0 {
+        let sigma = white * model.sigma();
+        let grows = model.channels.iter().all(|c| c.b > 0.0)
+            && diagnosis.noise.slope_confidence > 0.5
+            && white == 1.0
+            && steps.is_empty();
+        if 255.0 * sigma < LEAST_STEP {
+            // Too weak to be seen.
+        } else if grows {
+            steps.push(Step::NlRidge(NlRidge {
+                sigma: Sigma::Auto,
+                noise: NoiseKind::SignalDependent,
+                ..NlRidge::default()
+            }));
+            reasons.push(format!("noise of {:.1}/255 that grows with the signal", 255.0 * sigma));
+        } else {
+            steps.push(denoiser(sigma));
+            reasons.push(format!("white noise of {:.1}/255", 255.0 * sigma));
+        }
+    } else if correlated > 0.0 {
+        let sigma = correlated * MARGIN * diagnosis.correlation.middle;
+        if 255.0 * sigma >= LEAST_STEP {
+            steps.push(denoiser(sigma));
+            let c = &diagnosis.correlation;
+            reasons.push(format!(
+                "noise of {:.1}/255, correlated {:.2} between neighbors",
+                255.0 * c.sigma,
+                0.5 * (c.horizontal + c.vertical)
+            ));
+        }
+    }
+    if steps.is_empty() {
+        reasons.push("no damage found: left as it is".into());
+    }
+    Plan { steps, reason: reasons.join(", then ") }
+}
+
+impl Diagnosis {
+    /// Are salt and pepper everywhere?
+    pub fn has_salt_and_pepper(&self) -> bool {
+        self.impulses.salt_and_pepper >= LEAST_IMPULSES && self.impulses.confidence >= 0.8
+    }
 }

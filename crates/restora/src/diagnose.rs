@@ -5,6 +5,7 @@ use restora_metrics::no_reference::{
     Blockiness, Blur, Exposure, ImpulseRate, NoiseCorrelation, NoiseLevel, blockiness, blur,
     exposure, impulse_rate, noise_correlation, noise_level,
 };
+use restora_ops::denoise::{Impulse, impulse};
 use serde::{Deserialize, Serialize};
 
 /// What the diagnosis of a picture found. Every finding carries its own `confidence` in `[0, 1]`.
@@ -152,19 +153,24 @@ impl Diagnosis {
 /// [`OpError::Cancelled`].
 pub fn diagnose(image: &Image, cx: &Context) -> Result<Diagnosis, OpError> {
     cx.check()?;
-    let impulses = impulse_rate(image);
-    cx.check()?;
-    let noise = noise_level(image);
-    cx.check()?;
-    let correlation = noise_correlation(image);
-    cx.check()?;
-    Ok(Diagnosis {
-        noise,
-        correlation,
-        impulses,
+    let mut found = Diagnosis {
+        impulses: impulse_rate(image),
         blocking: blockiness(image),
-        blur: blur(image),
         exposure: exposure(image),
-        told: false,
-    })
+        ..Diagnosis::default()
+    };
+    cx.check()?;
+    // Impulses drown every other finding: what else there is shows once they are filled.
+    let filled = if found.has_salt_and_pepper() {
+        Some(impulse(image, &Impulse { iterations: 4, ..Impulse::default() }, cx)?)
+    } else {
+        None
+    };
+    let image = filled.as_ref().unwrap_or(image);
+    found.noise = noise_level(image);
+    cx.check()?;
+    found.correlation = noise_correlation(image);
+    cx.check()?;
+    found.blur = blur(image);
+    Ok(found)
 }
