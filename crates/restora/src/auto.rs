@@ -59,7 +59,7 @@ fn white(d: &Diagnosis) -> f32 {
         // where the high frequencies are as even as those of noise.
         let shared = sigma / c.high.max(1e-6);
         let alone = ramp(shared, 0.45, 0.6) * ramp(c.evenness_high, 0.6, 0.7);
-        alone.max(ramp(shared, 0.35, 0.45) * ramp(c.evenness_high, 0.84, 0.88))
+        alone.max(ramp(shared, 0.35, 0.45) * ramp(c.evenness_high, 0.82, 0.85))
     } else {
         ramp(c.evenness_high, 0.76, 0.84)
     };
@@ -147,5 +147,90 @@ impl Diagnosis {
     /// Are salt and pepper everywhere?
     pub fn has_salt_and_pepper(&self) -> bool {
         self.impulses.salt_and_pepper >= LEAST_IMPULSES && self.impulses.confidence >= 0.8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::diagnose;
+    use restora_image::{ColorSpace, Context, Image, Rng, Size};
+    use restora_testkit::{noisy, synthetic, synthetic_rgb};
+
+    fn planned(image: &Image) -> Plan {
+        plan(&diagnose(image, &Context::default()).unwrap())
+    }
+
+    fn ids(plan: &Plan) -> Vec<&'static str> {
+        plan.steps.iter().map(Step::id).collect()
+    }
+
+    fn with_impulses(image: &Image, rate: f64) -> Image {
+        let mut rng = Rng::new(5, "impulses", 0);
+        let mut out = image.clone();
+        for v in out.data_mut() {
+            *v = (v.clamp(0.0, 1.0) * 255.0).round() / 255.0;
+            if rng.uniform() < rate {
+                *v = rng.uniform().round() as f32;
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn nothing_is_done_to_clean_tiny_or_empty_pictures() {
+        for size in [(0, 0), (1, 1), (1, 40), (2, 3), (24, 24), (200, 160)] {
+            let size = Size::new(size.0, size.1);
+            for image in
+                [synthetic(size), synthetic_rgb(size), Image::zeros(size, ColorSpace::Srgb)]
+            {
+                let plan = planned(&image);
+                assert!(plan.steps.is_empty(), "{size}: {}", plan.reason);
+                assert!(!plan.reason.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn white_noise_is_denoised_at_its_level() {
+        for clean in [synthetic(Size::new(220, 200)), synthetic_rgb(Size::new(220, 200))] {
+            let plan = planned(&noisy(&clean, 0.08, 3));
+            assert_eq!(ids(&plan), ["bm3d"], "{}", plan.reason);
+            let sigma = plan.steps[0].option("sigma").unwrap().as_f64().unwrap();
+            assert!((sigma / 0.08 - 1.0).abs() < 0.05, "{sigma}");
+        }
+    }
+
+    #[test]
+    fn a_told_level_is_taken_at_its_word() {
+        let d = diagnose(&synthetic_rgb(Size::new(64, 64)), &Context::default()).unwrap();
+        let plan = plan(&d.told(0.1));
+        assert_eq!(ids(&plan), ["bm3d"]);
+        let sigma = plan.steps[0].option("sigma").unwrap().as_f64().unwrap();
+        assert!((sigma - 0.1).abs() < 1e-6);
+        assert!(super::plan(&d.told(0.0)).steps.is_empty());
+    }
+
+    #[test]
+    fn impulses_go_first_and_the_noise_under_them_is_found() {
+        let clean = synthetic(Size::new(256, 256));
+        let plan = planned(&with_impulses(&clean, 0.1));
+        assert_eq!(ids(&plan), ["impulse"], "{}", plan.reason);
+        let both = planned(&with_impulses(&noisy(&clean, 0.06, 2), 0.1));
+        assert_eq!(ids(&both), ["impulse", "bm3d"], "{}", both.reason);
+        let sigma = both.steps[1].option("sigma").unwrap().as_f64().unwrap();
+        assert!((sigma / 0.06 - 1.0).abs() < 0.2, "{sigma}");
+    }
+
+    #[test]
+    fn noise_that_grows_with_the_signal_is_treated_as_such() {
+        let mut image = synthetic(Size::new(400, 300));
+        let mut rng = Rng::new(9, "shot", 0);
+        for v in image.data_mut() {
+            *v = (1.5 * (*v - 0.4)).max(0.02);
+            *v += (0.0004 + 0.01 * *v).sqrt() * rng.normal() as f32;
+        }
+        let plan = planned(&image);
+        assert_eq!(ids(&plan), ["nl-ridge"], "{}", plan.reason);
     }
 }

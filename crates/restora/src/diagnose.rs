@@ -174,3 +174,42 @@ pub fn diagnose(image: &Image, cx: &Context) -> Result<Diagnosis, OpError> {
     found.blur = blur(image);
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use restora_image::{Cancel, ColorSpace, Size};
+    use restora_testkit::{noisy, synthetic_rgb};
+
+    #[test]
+    fn a_diagnosis_survives_json_and_names_every_finding() {
+        let image = noisy(&synthetic_rgb(Size::new(120, 90)), 0.05, 1);
+        let found = diagnose(&image, &Context::default()).unwrap();
+        let text = serde_json::to_string(&found).unwrap();
+        assert_eq!(serde_json::from_str::<Diagnosis>(&text).unwrap(), found);
+        let names: Vec<_> = found.facts().iter().map(|f| f.0).collect();
+        for name in
+            ["noise", "noise correlation", "impulses", "JPEG blocks", "edge blur", "exposure"]
+        {
+            assert!(names.contains(&name), "{name} in {names:?}");
+        }
+        assert!((found.noise_sigma() / 0.05 - 1.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn any_size_is_diagnosed_and_cancelling_stops_it() {
+        for (w, h) in [(0, 0), (1, 1), (1, 30), (30, 1), (2, 3)] {
+            for space in [ColorSpace::Gray, ColorSpace::Srgb] {
+                let image = Image::zeros(Size::new(w, h), space);
+                let found = diagnose(&image, &Context::default()).unwrap();
+                assert_eq!(found.noise.model.channels.len(), space.channels());
+                assert!(!found.facts().is_empty());
+            }
+        }
+        let cancel = Cancel::default();
+        cancel.cancel();
+        let cx = Context { cancel: Some(&cancel), ..Context::default() };
+        let image = Image::zeros(Size::new(8, 8), ColorSpace::Gray);
+        assert_eq!(diagnose(&image, &cx), Err(OpError::Cancelled));
+    }
+}

@@ -27,6 +27,8 @@ use serde::{Deserialize, Serialize};
 
 /// Neighborhoods looked at.
 const COUNT: usize = 10_000;
+/// So many neighborhoods give full confidence.
+const ENOUGH: usize = 600;
 /// Side of a neighborhood: two blocks.
 const SIDE: usize = 2 * N;
 /// Classes of intensity.
@@ -74,8 +76,8 @@ struct Place {
 ///
 /// Works on any size; planes smaller than 16x16 give 0 with confidence 0.
 pub fn noise_correlation(image: &Image) -> NoiseCorrelation {
-    let Some(luminance) = luminance(image) else { return NoiseCorrelation::default() };
-    let places = places(&luminance);
+    let Some((luminance, ends)) = luminance(image) else { return NoiseCorrelation::default() };
+    let places = places(&luminance, &ends);
     if places.len() < CLASSES {
         return NoiseCorrelation::default();
     }
@@ -115,7 +117,7 @@ pub fn noise_correlation(image: &Image) -> NoiseCorrelation {
         if total > 0.0 { (sum / (N - 1) as f64 / (total / N as f64)) as f32 } else { 0.0 }
     };
     let [low, wide, high] = evenness.map(median);
-    let count = (places.len() as f32 / 600.0).min(1.0);
+    let count = (places.len() as f32 / ENOUGH as f32).min(1.0);
     NoiseCorrelation {
         horizontal: lag(|i| i % N),
         vertical: lag(|i| i / N),
@@ -129,70 +131,79 @@ pub fn noise_correlation(image: &Image) -> NoiseCorrelation {
     }
 }
 
-/// The orthonormal luminance, in which white noise keeps its level; clipped pixels become NaN.
-fn luminance(image: &Image) -> Option<Plane> {
+/// The orthonormal luminance, in which white noise keeps its level, and which of its pixels are
+/// clipped in some channel.
+fn luminance(image: &Image) -> Option<(Plane, Vec<bool>)> {
     let n = image.size().len();
-    let clipped = |v: f32| v <= 0.5 / 255.0 || v >= 254.5 / 255.0;
+    let clipped = |v: f32| v <= 0.5 / 255.0 || v >= 254.5 / 255.0 || !v.is_finite();
     match image.space() {
         ColorSpace::Srgb | ColorSpace::LinearRgb => {
             let (r, gb) = image.data().split_at(n);
             let (g, b) = gb.split_at(n);
             let scale = 1.0 / 3.0f32.sqrt();
-            let data = r.iter().zip(g).zip(b).map(|((r, g), b)| {
-                if clipped(*r) || clipped(*g) || clipped(*b) {
-                    f32::NAN
-                } else {
-                    scale * (r + g + b)
-                }
-            });
-            Some(Plane { size: image.size(), data: data.collect() })
+            let data = (0..n).map(|i| scale * (r[i] + g[i] + b[i])).collect();
+            let ends = (0..n).map(|i| clipped(r[i]) || clipped(g[i]) || clipped(b[i])).collect();
+            Some((Plane { size: image.size(), data }, ends))
         }
         space if space.channels() > 0 => {
-            let plane = &image.data()[..n];
-            let data = plane.iter().map(|v| if clipped(*v) { f32::NAN } else { *v });
-            Some(Plane { size: image.size(), data: data.collect() })
+            let data = image.data()[..n].to_vec();
+            let ends = data.iter().map(|v| clipped(*v)).collect();
+            Some((Plane { size: image.size(), data }, ends))
         }
         _ => None,
     }
 }
 
-/// All neighborhoods of a grid that hold no clipped pixel; a picture that is clipped nearly
-/// everywhere has none.
-fn places(plane: &Plane) -> Vec<Place> {
+/// The neighborhoods of a grid with few clipped pixels: at most 1 %, or more where that leaves too
+/// few, because strong noise touches the ends of the range everywhere. Saturated ones are left out.
+fn places(plane: &Plane, ends: &[bool]) -> Vec<Place> {
     let (width, height) = (plane.size.w(), plane.size.h());
     if width < SIDE || height < SIDE {
         return Vec::new();
     }
     let positions = ((width - SIDE + 1) * (height - SIDE + 1)) as f64;
     let step = ((positions / COUNT as f64).sqrt().ceil() as usize).max(4);
-    let d = basis();
-    let transposed: [[f32; N]; N] = std::array::from_fn(|x| std::array::from_fn(|v| d[v][x]));
-    let mut out = Vec::new();
+    let mut corners = Vec::new();
     for y in (0..=height - SIDE).step_by(step) {
         for x in (0..=width - SIDE).step_by(step) {
-            let mut power = [0.0f32; NN];
-            let mut mean = 0.0;
-            simd(
-                #[inline(always)]
-                || {
-                    for (dy, dx) in [(0, 0), (0, N), (N, 0), (N, N)] {
-                        let mut block = [0.0f32; NN];
-                        for (k, line) in block.chunks_exact_mut(N).enumerate() {
-                            let start = (y + dy + k) * width + x + dx;
-                            line.copy_from_slice(&plane.data[start..start + N]);
-                        }
-                        let c = dct(&block, &d, &transposed);
-                        mean += c[0] / (4 * N) as f32;
-                        for (p, c) in power.iter_mut().zip(&c) {
-                            *p += 0.25 * c * c;
-                        }
+            let rows = (y..y + SIDE).map(|y| &ends[y * width + x..][..SIDE]);
+            let clipped = rows.flatten().filter(|e| **e).count();
+            corners.push((x, y, clipped));
+        }
+    }
+    let area = SIDE * SIDE;
+    let within = |limit: usize| corners.iter().filter(|c| c.2 <= limit).count();
+    let limit = [area / 100, area / 20, area / 5]
+        .into_iter()
+        .find(|limit| within(*limit) >= ENOUGH.min(corners.len() / 4))
+        .unwrap_or(area / 2);
+    corners.retain(|c| c.2 <= limit);
+
+    let d = basis();
+    let transposed: [[f32; N]; N] = std::array::from_fn(|x| std::array::from_fn(|v| d[v][x]));
+    let mut out = Vec::with_capacity(corners.len());
+    for (x, y, _) in corners {
+        let mut power = [0.0f32; NN];
+        let mut mean = 0.0;
+        simd(
+            #[inline(always)]
+            || {
+                for (dy, dx) in [(0, 0), (0, N), (N, 0), (N, N)] {
+                    let mut block = [0.0f32; NN];
+                    for (k, line) in block.chunks_exact_mut(N).enumerate() {
+                        let start = (y + dy + k) * width + x + dx;
+                        line.copy_from_slice(&plane.data[start..start + N]);
                     }
-                },
-            );
-            // NaN marks clipped pixels.
-            if mean.is_finite() {
-                out.push(Place::new(mean, power));
-            }
+                    let c = dct(&block, &d, &transposed);
+                    mean += c[0] / (4 * N) as f32;
+                    for (p, c) in power.iter_mut().zip(&c) {
+                        *p += 0.25 * c * c;
+                    }
+                }
+            },
+        );
+        if mean.is_finite() {
+            out.push(Place::new(mean, power));
         }
     }
     out

@@ -9,7 +9,7 @@
 //! sigma^2   = mean of C_uv^2 over u + v >= 7            over the chosen blocks
 //! variance  = a + b * mean(B)                           weighted fit over classes of intensity
 //! ```
-//! Cost: one 8x8 DCT for at most about 20,000 blocks per channel, independent of the image's size.
+//! Cost: one 8x8 DCT for at most about 40,000 blocks per channel, independent of the image's size.
 //!
 //! Differs from the reference (which takes blocks by their medium frequencies and a median of local
 //! estimates) in the selection rule, in the correction for clipped values, and in the fit over
@@ -25,7 +25,7 @@ use restora_image::{ChannelNoise, ColorSpace, Image, NoiseModel, Plane, PlaneRef
 use serde::{Deserialize, Serialize};
 
 /// Blocks looked at per channel.
-const BLOCKS: usize = 20_000;
+const BLOCKS: usize = 40_000;
 /// First diagonal `u + v` that counts as high frequency: 36 of the 63 AC coefficients lie at or
 /// above it.
 const HIGH: usize = 7;
