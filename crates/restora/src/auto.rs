@@ -46,6 +46,11 @@ fn ramp(value: f32, from: f32, to: f32) -> f32 {
     ((value - from) / (to - from)).clamp(0.0, 1.0)
 }
 
+/// Is the picture large enough to tell noise from texture? From about 40x40 on it is.
+fn seen(d: &Diagnosis) -> f32 {
+    ramp(d.correlation.confidence, 0.02, 0.1)
+}
+
 /// How sure is it that there is white noise, in `[0, 1]`?
 fn white(d: &Diagnosis) -> f32 {
     if d.told {
@@ -63,7 +68,7 @@ fn white(d: &Diagnosis) -> f32 {
     } else {
         ramp(c.evenness_high, 0.76, 0.84)
     };
-    even * ramp(255.0 * sigma, WHITE.0, WHITE.1)
+    even * seen(d) * ramp(255.0 * sigma, WHITE.0, WHITE.1)
 }
 
 /// How sure is it that there is correlated noise?
@@ -82,7 +87,7 @@ fn correlated(d: &Diagnosis) -> f32 {
     let grainy = ramp(c.evenness_high, 0.86, 0.89)
         * ramp(level, 4.5, 6.0)
         * ramp(white / c.high.max(1e-6), 0.45, 0.35);
-    even * lost.max(grainy)
+    even * seen(d) * lost.max(grainy)
 }
 
 /// The denoiser of choice at a known level. On camera noise told as above, bm3d gains 2.6 dB where
