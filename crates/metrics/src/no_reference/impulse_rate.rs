@@ -7,7 +7,8 @@
 //! ROAD(x) = sum of the 4 smallest |I(x) - I(y)| over the 8 neighbors y
 //! ```
 //! Impulses are everywhere, specks of the scene are not: the rate is the median over square windows,
-//! and its confidence the evenness of the windows. Cost: one pass over at most a million pixels.
+//! and its confidence the evenness of the windows. Cost: one pass over at most 300,000 pixels
+//! per channel.
 //!
 //! Garnett, Huegerich, Chui, He, "A universal noise removal algorithm with an impulse detector",
 //! IEEE TIP 14, 2005, doi:10.1109/TIP.2005.857261.
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 /// Side of a window in which impulses are counted.
 const WINDOW: usize = 32;
 /// Pixels looked at per channel.
-const PIXELS: usize = 1_000_000;
+const PIXELS: usize = 300_000;
 /// How far salt and pepper lie from the pixels around them, at least.
 const CONTRAST: f32 = 0.1;
 /// The same in units of what other pixels differ from their neighbors: clipped Gaussian noise reaches
@@ -98,7 +99,7 @@ fn windows(plane: PlaneRef<'_>, extreme: &mut Vec<f32>, random: &mut Vec<f32>) {
                     ends += 1;
                     lone += u32::from(stands_out(plane, x, y, contrast));
                 } else {
-                    roads += u32::from(road(plane, x, y) > far);
+                    roads += u32::from(road_exceeds(plane, x, y, far));
                 }
             }
         }
@@ -168,20 +169,21 @@ fn stands_out(plane: PlaneRef<'_>, x: usize, y: usize, contrast: f32) -> bool {
     false
 }
 
-fn road(plane: PlaneRef<'_>, x: usize, y: usize) -> f32 {
+/// Is ROAD above `far`?
+#[inline]
+fn road_exceeds(plane: PlaneRef<'_>, x: usize, y: usize, far: f32) -> bool {
     let v = plane.at(x, y);
-    let mut differences = [0.0f32; 8];
-    let mut k = 0;
-    for dy in 0..3 {
-        for dx in 0..3 {
-            if (dx, dy) != (1, 1) {
-                differences[k] = (plane.at(x + dx - 1, y + dy - 1) - v).abs();
-                k += 1;
-            }
-        }
+    let rows = [plane.row(y - 1), plane.row(y), plane.row(y + 1)];
+    let at = |dx: usize, dy: usize| (rows[dy][x + dx - 1] - v).abs();
+    let mut differences =
+        [at(0, 0), at(1, 0), at(2, 0), at(0, 1), at(2, 1), at(0, 2), at(1, 2), at(2, 2)];
+    // Four neighbors within a quarter of it settle the matter for nearly every pixel.
+    let near = differences.iter().filter(|d| **d <= 0.25 * far).count();
+    if near >= 4 {
+        return false;
     }
     differences.sort_by(f32::total_cmp);
-    differences[..4].iter().sum()
+    differences[..4].iter().sum::<f32>() > far
 }
 
 #[cfg(test)]
