@@ -1,5 +1,6 @@
+use super::block::exp2_negative;
 use super::*;
-use restora_image::{NoiseModel, Rect, Size};
+use restora_image::{Border, NoiseModel, Rect, Size};
 use restora_testkit::{
     assert_contract, assert_info_matches, noisy, psnr, synthetic, synthetic_rgb,
 };
