@@ -63,6 +63,7 @@ pub enum OpError {
 
 impl OpError {
     /// Shorthand for [`OpError::Param`].
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass the number itself")]
     pub fn param(name: &'static str, wanted: &'static str, got: impl ToString) -> Self {
         Self::Param { name, wanted, got: got.to_string() }
     }

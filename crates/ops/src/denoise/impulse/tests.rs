@@ -1,3 +1,4 @@
+use super::detection::Classes;
 use super::*;
 use restora_image::{Rng, Size};
 use restora_testkit::{assert_contract, assert_info_matches, psnr, synthetic, synthetic_rgb};

@@ -1,3 +1,4 @@
+use super::weighting::exp2;
 use super::*;
 use restora_image::{ColorSpace, Size};
 use restora_testkit::{
