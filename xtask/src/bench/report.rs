@@ -62,13 +62,19 @@ impl Row {
     /// For the terminal.
     pub fn line(&self) -> String {
         format!(
-            "{:32} {:>9} ms {:>9} ms  x {:<6} {}",
+            "{:28} {:>7} ms {:>7} ms  x {:<6} {} ({}{})",
             self.id,
             ms(self.theirs.cpu_ms),
             ms(self.ours.cpu_ms),
             digits(self.ratio()),
-            self.result
+            self.result,
+            self.what,
+            self.on_threads()
         )
+    }
+
+    fn on_threads(&self) -> String {
+        if self.threads > 1 { format!(", {} threads", self.threads) } else { String::new() }
     }
 }
 
