@@ -62,6 +62,7 @@ pub struct InputArgs {
 
 /// How to go about it.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct RunArgs {
     #[command(flatten)]
     pub input: InputArgs,

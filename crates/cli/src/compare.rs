@@ -12,7 +12,7 @@ use serde_json::json;
 pub fn compare(args: &CompareArgs) -> anyhow::Result<End> {
     let conventions = json!({
         "gray": args.gray,
-        "out-of-range": if args.clip { "clip" } else { "keep" },
+        "out_of_range": if args.clip { "clip" } else { "keep" },
         "range": args.range,
         "unit": args.unit,
         "window": args.window,

@@ -10,12 +10,13 @@ use restora::image::{Cancel, Sigma};
 use restora::report::{ItemReport, Outcome, Report};
 use restora::run::{RunOptions, run};
 use restora::{Error, Pipeline};
+use std::fmt::Write as _;
 use std::path::Path;
 
 /// Rows of the table on the terminal; the rest is in the reports.
 const TABLE_ROWS: usize = 30;
 
-pub fn restore(args: RestoreArgs) -> anyhow::Result<End> {
+pub fn restore(args: &RestoreArgs) -> anyhow::Result<End> {
     let mut pipeline = match &args.pipeline {
         Some(file) => {
             let text = std::fs::read_to_string(file)
@@ -188,10 +189,11 @@ fn summary(report: &Report) -> String {
     let right: &[usize] = if scored { &[2, 4, 5] } else { &[2] };
     text += &table(&head, right, &rows);
     if report.items.len() > TABLE_ROWS {
-        text += &format!("... and {} more\n", report.items.len() - TABLE_ROWS);
+        let _ = writeln!(text, "... and {} more", report.items.len() - TABLE_ROWS);
     }
     let count = |o| report.count(o);
-    text += &format!(
+    let _ = write!(
+        text,
         "\n{} picture{}: {} restored, {} left as they are",
         report.items.len(),
         if report.items.len() == 1 { "" } else { "s" },
@@ -199,15 +201,15 @@ fn summary(report: &Report) -> String {
         count(Outcome::Unchanged),
     );
     if count(Outcome::Kept) > 0 {
-        text += &format!(", {} already there", count(Outcome::Kept));
+        let _ = write!(text, ", {} already there", count(Outcome::Kept));
     }
     if count(Outcome::Failed) > 0 {
-        text += &format!(", {} failed", count(Outcome::Failed));
+        let _ = write!(text, ", {} failed", count(Outcome::Failed));
     }
     if let Some((before, after)) = report.mean_psnr() {
-        text += &format!("; mean PSNR {before:.2} -> {after:.2} dB");
+        let _ = write!(text, "; mean PSNR {before:.2} -> {after:.2} dB");
     }
-    text += &format!("; {:.1} s\n", report.seconds);
+    let _ = writeln!(text, "; {:.1} s", report.seconds);
     text
 }
 

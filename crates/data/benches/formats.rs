@@ -1,6 +1,6 @@
 //! Decoding and encoding of a 1-megapixel RGB picture in every format.
 
-#![allow(clippy::unwrap_used, reason = "a bench stops at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a bench stops at the first surprise")]
 
 use divan::Bencher;
 use divan::counter::BytesCount;

@@ -7,7 +7,7 @@
 //! ```
 //! Prints CPU seconds and, on Linux, the peak resident set in MB.
 
-#![allow(clippy::print_stdout, reason = "an example talks to its user")]
+#![expect(clippy::print_stdout, reason = "an example talks to its user")]
 
 use restora_data::{
     EncodeOptions, FileMeta, Format, Input, Limits, decode, read_header, walk, write_file,

@@ -20,7 +20,7 @@ pub enum PngCompression {
 
 /// How files are written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct EncodeOptions {
     /// JPEG quality on libjpeg's scale, 1 to 100.
     pub jpeg_quality: u8,

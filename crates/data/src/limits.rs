@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How large a picture may be. Checked from the header, before anything of that size is allocated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Pixels of all pages together.
     pub max_pixels: u64,

@@ -186,6 +186,16 @@ mod tests {
     }
 
     #[test]
+    fn the_command_line_takes_dashes_in_options_and_json_does_not() {
+        let dashes = Pipeline::from_texts(&["bm3d:search-radius=9"]).unwrap();
+        assert_eq!(dashes, Pipeline::from_texts(&["bm3d:search_radius=9"]).unwrap());
+        let json = r#"[{"op": "bm3d", "search_radius": 9}]"#;
+        assert_eq!(dashes, Pipeline::from_json(json).unwrap());
+        let message = Pipeline::from_json(&json.replace('_', "-")).unwrap_err().to_string();
+        assert!(message.contains("search-radius"), "{message}");
+    }
+
+    #[test]
     fn an_unknown_method_names_the_known_ones() {
         let message = Pipeline::from_texts(&["gausian"]).unwrap_err().to_string();
         assert!(message.contains("gaussian") && message.contains("auto"), "{message}");

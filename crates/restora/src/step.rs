@@ -81,7 +81,7 @@ steps! {
 
 impl Step {
     /// Reads `name` or `name:key=value:key=value` (also with commas between the options), for
-    /// instance `bm3d:sigma=25/255`.
+    /// instance `bm3d:sigma=25/255`. In the names of options `-` stands for `_` as well.
     ///
     /// # Errors
     /// [`Error::Pipeline`] naming the known steps, or what is wrong with an option.
@@ -101,7 +101,7 @@ impl Step {
             let (key, value) = pair.split_once('=').ok_or_else(|| {
                 Error::Pipeline(format!("`{name}`: options are key=value, got `{pair}`"))
             })?;
-            object.insert(key.trim().into(), scalar(value.trim()));
+            object.insert(key.trim().replace('-', "_"), scalar(value.trim()));
         }
         let step: Self = serde_json::from_value(object.into())
             .map_err(|e| Error::Pipeline(format!("`{name}`: {e}")))?;

@@ -83,6 +83,9 @@ fn windows(field: &[f32], index: usize, size: Size, channels: usize) -> Vec<f32>
 
 /// The peers' white Gaussian noise of `sigma` (in 8-bit units, e.g. 25) on image number `index` of
 /// its set: unclipped, in nominal range.
+///
+/// # Panics
+/// If the shared sets are not there, or the image is larger than 1024x1024.
 pub fn awgn(clean: &Image, sigma: f32, index: usize) -> Image {
     let noise = windows(&field("normal"), index, clean.size(), clean.channels());
     let data =
@@ -91,6 +94,9 @@ pub fn awgn(clean: &Image, sigma: f32, index: usize) -> Image {
 }
 
 /// The peers' salt-and-pepper noise with density `p` on image number `index` of its set.
+///
+/// # Panics
+/// If the shared sets are not there, or the image is larger than 1024x1024.
 pub fn salt_and_pepper(clean: &Image, p: f32, index: usize) -> Image {
     let noise = windows(&field("uniform"), index, clean.size(), clean.channels());
     let data = clean.data().iter().zip(&noise).map(|(v, u)| {
@@ -106,6 +112,9 @@ pub fn salt_and_pepper(clean: &Image, p: f32, index: usize) -> Image {
 }
 
 /// PSNR in dB for nominal range, of `restored` clipped to it, in `f64`: the peers' score.
+///
+/// # Panics
+/// If the images differ in size or number of planes.
 pub fn psnr(clean: &Image, restored: &Image) -> f64 {
     assert_eq!(clean.data().len(), restored.data().len());
     let sum: f64 = clean

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// The conventions of [`compare()`], each as in the measure it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct CompareOptions {
     /// Compare as gray?
     pub gray: GrayConversion,
@@ -52,7 +52,7 @@ pub const INFO: OpInfo = OpInfo {
             structural similarity, IEEE TIP 13(4), 2004, doi:10.1109/TIP.2003.819861",
     params: &[
         param("gray", "none | pillow-l | bt601", "\"none\"", "gray conversion of color pairs"),
-        param("out-of-range", "keep | clip", "\"keep\"", "values outside [0, range]"),
+        param("out_of_range", "keep | clip", "\"keep\"", "values outside [0, range]"),
         param("range", "> 0", "1.0", "white, in nominal range: peak of PSNR and range of SSIM"),
         param("unit", "nominal | 8-bit", "\"nominal\"", "unit of MSE (squared) and MAE"),
         param(

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 /// Options of [`mae()`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Mae {
     /// Compare as gray?
     pub gray: GrayConversion,

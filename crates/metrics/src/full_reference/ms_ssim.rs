@@ -38,7 +38,7 @@ pub enum Pooling {
 
 /// Options of [`ms_ssim()`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct MsSsim {
     /// Compare as gray?
     pub gray: GrayConversion,

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 /// Options of [`mse()`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Mse {
     /// Compare as gray?
     pub gray: GrayConversion,

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 /// Options of [`psnr()`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Psnr {
     /// Compare as gray?
     pub gray: GrayConversion,

@@ -66,7 +66,7 @@ pub enum SsimBorder {
 
 /// Options of [`ssim()`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Ssim {
     /// Compare as gray?
     pub gray: GrayConversion,

@@ -37,7 +37,7 @@ pub enum BlurShape {
 
 /// Options of [`blur`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Blur {
     /// Shape of the point spread function.
     pub shape: BlurShape,

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 /// Options of [`correlated_noise`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct CorrelatedNoise {
     /// Standard deviation of the noise, nominal range; `auto` is an error.
     pub sigma: Sigma,

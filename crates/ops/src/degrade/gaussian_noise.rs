@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 /// Options of [`gaussian_noise`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct GaussianNoise {
     /// Standard deviation, nominal range; `auto` is an error.
     pub sigma: Sigma,

@@ -37,7 +37,7 @@ pub enum Subsampling {
 
 /// Options of [`jpeg`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Jpeg {
     /// Quality, `1..=100`, on the scale of the Independent JPEG Group.
     pub quality: u32,

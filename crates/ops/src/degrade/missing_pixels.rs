@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 /// Options of [`missing_pixels`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct MissingPixels {
     /// Share of the pixels that is lost, `[0, 1]`.
     pub density: f32,

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 /// Options of [`poisson_gaussian_noise`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct PoissonGaussianNoise {
     /// Variance at signal 0, nominal range squared.
     pub a: f32,

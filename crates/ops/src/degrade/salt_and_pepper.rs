@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// Options of [`salt_and_pepper`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct SaltAndPepper {
     /// Share of the values that is hit, `[0, 1]`.
     pub density: f32,

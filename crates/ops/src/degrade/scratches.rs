@@ -30,7 +30,7 @@ pub enum ScratchTone {
 
 /// Options of [`scratches`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Scratches {
     /// Number of scratches, `0..=10000`.
     pub count: u32,

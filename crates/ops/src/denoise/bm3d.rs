@@ -71,7 +71,7 @@ pub enum Bm3dStages {
 
 /// Options of [`bm3d`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Bm3d {
     /// Standard deviation of the noise, in nominal range; 0 leaves the image as it is. A known level
     /// is white noise, whatever `noise` says.
@@ -139,7 +139,7 @@ pub const INFO: OpInfo = OpInfo {
             doc: "distance of neighboring reference blocks; larger is faster",
         },
         ParamInfo {
-            name: "search-radius",
+            name: "search_radius",
             symbol: "(N_S - 1) / 2",
             unit: "pixels",
             range: "1..=22",
@@ -365,7 +365,7 @@ impl Operation for Bm3d {
             return Err(OpError::param("step", "in 1..=4", self.step));
         }
         if !(1..=MAX_RADIUS).contains(&self.search_radius) {
-            return Err(OpError::param("search-radius", "in 1..=22", self.search_radius));
+            return Err(OpError::param("search_radius", "in 1..=22", self.search_radius));
         }
         Ok(())
     }

@@ -56,7 +56,7 @@ pub enum ImpulseKind {
 
 /// Options of [`impulse`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Impulse {
     /// Which values impulses have.
     pub kind: ImpulseKind,

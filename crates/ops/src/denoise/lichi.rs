@@ -45,7 +45,7 @@ use serde::{Deserialize, Serialize};
 
 /// Options of [`lichi`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Lichi {
     /// Noise level, nominal range. A known level is white noise, whatever `noise` says.
     pub sigma: Sigma,

@@ -40,7 +40,7 @@ use block::{Padded, Tile, Weights};
 
 /// Options of [`nl_means`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct NlMeans {
     /// Noise level, nominal range; 0 changes nothing.
     pub sigma: Sigma,
@@ -87,7 +87,7 @@ pub const INFO: OpInfo = OpInfo {
             doc: "Filter strength; chosen from sigma if absent",
         },
         ParamInfo {
-            name: "patch-radius",
+            name: "patch_radius",
             symbol: "r",
             unit: "pixels",
             range: "0..=32",
@@ -95,7 +95,7 @@ pub const INFO: OpInfo = OpInfo {
             doc: "Patches have 2 r + 1 pixels a side",
         },
         ParamInfo {
-            name: "search-radius",
+            name: "search_radius",
             symbol: "s",
             unit: "pixels",
             range: "1..=128",
@@ -209,10 +209,10 @@ impl Operation for NlMeans {
             _ => {}
         }
         if self.patch_radius > 32 {
-            return Err(OpError::param("patch-radius", "in 0..=32 pixels", self.patch_radius));
+            return Err(OpError::param("patch_radius", "in 0..=32 pixels", self.patch_radius));
         }
         if !(1..=128).contains(&self.search_radius) {
-            return Err(OpError::param("search-radius", "in 1..=128 pixels", self.search_radius));
+            return Err(OpError::param("search_radius", "in 1..=128 pixels", self.search_radius));
         }
         Ok(())
     }

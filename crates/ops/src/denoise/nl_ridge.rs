@@ -42,7 +42,7 @@ use serde::{Deserialize, Serialize};
 
 /// Options of [`nl_ridge`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct NlRidge {
     /// Noise level, nominal range. A known level is white noise, whatever `noise` says.
     pub sigma: Sigma,

@@ -45,7 +45,7 @@ pub enum Coupling {
 
 /// Options of [`tv_chambolle`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct TvChambolle {
     /// Noise level, nominal range; only needed where `lambda` is not given.
     pub sigma: Sigma,

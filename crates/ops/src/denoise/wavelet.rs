@@ -50,7 +50,7 @@ pub enum Shifts {
 
 /// Options of [`wavelet`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Wavelet {
     /// Noise level, nominal range; 0 changes nothing.
     pub sigma: Sigma,

@@ -26,9 +26,9 @@ use serde::{Deserialize, Serialize};
 
 /// Options of [`adaptive_median`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct AdaptiveMedian {
-    /// The largest window is `2 max-radius + 1` pixels wide and high; `1..=100`.
+    /// The largest window is `2 max_radius + 1` pixels wide and high; `1..=100`.
     pub max_radius: u32,
     /// Continuation beyond the edge.
     pub border: Border,
@@ -49,12 +49,12 @@ pub const INFO: OpInfo = OpInfo {
             1995, doi:10.1109/83.370679",
     params: &[
         ParamInfo {
-            name: "max-radius",
+            name: "max_radius",
             symbol: "R",
             unit: "pixels",
             range: "1..=100",
             default: "5",
-            doc: "The largest window is 2 max-radius + 1 pixels wide and high",
+            doc: "The largest window is 2 max_radius + 1 pixels wide and high",
         },
         ParamInfo {
             name: "border",
@@ -158,7 +158,7 @@ impl Operation for AdaptiveMedian {
 
     fn validate(&self) -> Result<(), OpError> {
         if !(1..=100).contains(&self.max_radius) {
-            return Err(OpError::param("max-radius", "in 1..=100 pixels", self.max_radius));
+            return Err(OpError::param("max_radius", "in 1..=100 pixels", self.max_radius));
         }
         Ok(())
     }

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! `g` is the image itself (Tomasi and Manduchi) or, because the noise of a single pixel makes a poor
-//! witness, the image after a small Gaussian blur (`guide-blur`; a joint bilateral filter). Colors are
+//! witness, the image after a small Gaussian blur (`guide_blur`; a joint bilateral filter). Colors are
 //! filtered together: the distance in value is the root mean square over the planes, so that
-//! `sigma-range` means the same for gray and color.
+//! `sigma_range` means the same for gray and color.
 //!
 //! Given only the noise level `sigma`, the options that are absent follow from it; see [`Bilateral`].
 //!
@@ -32,7 +32,7 @@ use weighting::{View, disk, extended};
 
 /// Options of [`bilateral`]. What is `None` follows from the noise level `sigma`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Bilateral {
     /// Noise level, nominal range; needed where an option below is not given.
     pub sigma: Sigma,
@@ -67,7 +67,7 @@ pub const INFO: OpInfo = OpInfo {
             doc: "Noise level; needed where another option is not given",
         },
         ParamInfo {
-            name: "sigma-space",
+            name: "sigma_space",
             symbol: "s",
             unit: "pixels",
             range: "0.1..=100",
@@ -75,7 +75,7 @@ pub const INFO: OpInfo = OpInfo {
             doc: "Standard deviation of the weights in space; from sigma if absent",
         },
         ParamInfo {
-            name: "sigma-range",
+            name: "sigma_range",
             symbol: "k",
             unit: "nominal range",
             range: "more than 0",
@@ -83,7 +83,7 @@ pub const INFO: OpInfo = OpInfo {
             doc: "Standard deviation of the weights in value; from sigma if absent",
         },
         ParamInfo {
-            name: "guide-blur",
+            name: "guide_blur",
             symbol: "",
             unit: "pixels",
             range: "0..=100",
@@ -96,7 +96,7 @@ pub const INFO: OpInfo = OpInfo {
             unit: "pixels",
             range: "1..=300",
             default: "null",
-            doc: "Radius of the window; 2 sigma-space if absent",
+            doc: "Radius of the window; 2 sigma_space if absent",
         },
         ParamInfo {
             name: "border",
@@ -218,7 +218,7 @@ fn window(space: f32) -> usize {
 /// Blur of the guide for noise of level 1, in pixels: the blur is this times the root of the noise
 /// level, 0.5 / 0.7 / 1.0 for 15 / 25 / 50 of 255.
 const GUIDE_BLUR: f32 = 2.2;
-/// `sigma-range` as a multiple of the noise that is left in the guide.
+/// `sigma_range` as a multiple of the noise that is left in the guide.
 const RANGE: f32 = 2.5;
 
 /// What follows from the noise level alone.
@@ -250,13 +250,13 @@ impl Operation for Bilateral {
         self.sigma.validate()?;
         let outside = |v: Option<f32>, low: f32, high: f32| v.filter(|v| !(low..=high).contains(v));
         if let Some(v) = outside(self.sigma_space, 0.1, 100.0) {
-            return Err(OpError::param("sigma-space", "in 0.1..=100 pixels", v));
+            return Err(OpError::param("sigma_space", "in 0.1..=100 pixels", v));
         }
         if let Some(v) = outside(self.sigma_range, f32::MIN_POSITIVE, f32::MAX) {
-            return Err(OpError::param("sigma-range", "more than 0", v));
+            return Err(OpError::param("sigma_range", "more than 0", v));
         }
         if let Some(v) = outside(self.guide_blur, 0.0, 100.0) {
-            return Err(OpError::param("guide-blur", "in 0..=100 pixels", v));
+            return Err(OpError::param("guide_blur", "in 0..=100 pixels", v));
         }
         match self.radius {
             Some(r) if !(1..=300).contains(&r) => {

@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 /// Options of [`gaussian`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Gaussian {
     /// Noise level, nominal range; only needed where `blur` is not given.
     pub sigma: Sigma,

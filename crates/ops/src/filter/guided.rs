@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 /// Options of [`guided`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Guided {
     /// Noise level, nominal range; needed where `eps` is not given.
     pub sigma: Sigma,

@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 
 /// Options of [`median`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Median {
     /// The window is `2 radius + 1` pixels wide and high; `0..=1000`, 0 changes nothing.
     pub radius: u32,

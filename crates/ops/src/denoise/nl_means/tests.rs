@@ -150,9 +150,9 @@ fn options_out_of_range_are_errors() {
         assert_eq!(name(&locality), "locality");
         assert_eq!(name(&NlMeans { h: Some(h), ..NlMeans::with_sigma(0.1) }), "h");
     }
-    assert_eq!(name(&known(0.1, 33, 6)), "patch-radius");
-    assert_eq!(name(&known(0.1, 2, 0)), "search-radius");
-    assert_eq!(name(&known(0.1, 2, 129)), "search-radius");
+    assert_eq!(name(&known(0.1, 33, 6)), "patch_radius");
+    assert_eq!(name(&known(0.1, 2, 0)), "search_radius");
+    assert_eq!(name(&known(0.1, 2, 129)), "search_radius");
 }
 
 #[test]
