@@ -4,7 +4,7 @@
 //! | finding | evidence that it is damage | step |
 //! |---|---|---|
 //! | salt and pepper | in nearly every window of the picture | `impulse` |
-//! | white noise | high frequencies even over the picture, and as strong in color differences as in luminance | `bm3d` at that level, `nl-ridge` with `a + b * signal` where it grows with the signal |
+//! | white noise | high frequencies even over the picture, and as strong in color differences as in luminance | `bm3d` at that level, told `a + b * signal` where it grows with the signal |
 //! | correlated noise (camera JPEG, scaled pictures) | low frequencies even, high ones lost | `bm3d` at the level of the middle frequencies |
 //!
 //! Evidence enters by ramps, not by thresholds: a doubtful finding gives a weak step, and one too
@@ -13,7 +13,7 @@
 use crate::diagnose::Diagnosis;
 use crate::step::Step;
 use restora_image::Sigma;
-use restora_ops::denoise::{Bm3d, Impulse, ImpulseKind, NlRidge, NoiseKind};
+use restora_ops::denoise::{Bm3d, Impulse, ImpulseKind, NoiseKind};
 
 /// What is to be done to a picture, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,19 +111,21 @@ pub fn plan(diagnosis: &Diagnosis) -> Plan {
     }
     let (white, correlated) = (white(diagnosis), correlated(diagnosis));
     let model = &diagnosis.noise.model;
-    if white >= correlated && white > 0.0 {
+    // Where both are certain the noise is correlated: its level holds for white noise too, not the reverse.
+    if white > correlated {
         let sigma = white * model.sigma();
-        let grows = model.channels.iter().all(|c| c.b > 0.0)
-            && diagnosis.noise.slope_confidence > 0.5
+        let growing = model.channels.iter().filter(|c| c.b > 0.0).count();
+        let grows = 2 * growing > model.channels.len()
+            && diagnosis.noise.slope_confidence >= 0.5
             && white == 1.0
             && steps.is_empty();
         if 255.0 * sigma < LEAST_STEP {
             // Too weak to be seen.
         } else if grows {
-            steps.push(Step::NlRidge(NlRidge {
+            steps.push(Step::Bm3d(Bm3d {
                 sigma: Sigma::Auto,
                 noise: NoiseKind::SignalDependent,
-                ..NlRidge::default()
+                ..Bm3d::default()
             }));
             reasons.push(format!("noise of {:.1}/255 that grows with the signal", 255.0 * sigma));
         } else {
