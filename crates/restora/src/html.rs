@@ -104,7 +104,7 @@ fn card(html: &mut String, item: &ItemReport) {
     if let Some(scores) = &item.scores {
         fact(
             "PSNR",
-            &format!("{} → {} dB", decibel(scores.before.psnr), decibel(scores.after.psnr)),
+            &format!("{} → {}", with_unit(scores.before.psnr), with_unit(scores.after.psnr)),
         );
         if let (Some(before), Some(after)) = (scores.before.ssim, scores.after.ssim) {
             fact("SSIM", &format!("{before:.4} → {after:.4}"));
@@ -183,6 +183,10 @@ fn file(item: &ItemReport) -> String {
 /// Decibels with two digits; a perfect match has no number.
 pub fn decibel(psnr: f64) -> String {
     if psnr.is_finite() { format!("{psnr:.2}") } else { "identical".into() }
+}
+
+fn with_unit(psnr: f64) -> String {
+    if psnr.is_finite() { format!("{psnr:.2} dB") } else { "identical".into() }
 }
 
 /// Text that may stand anywhere in HTML.
