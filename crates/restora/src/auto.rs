@@ -4,7 +4,7 @@
 //! | finding | evidence that it is damage | step |
 //! |---|---|---|
 //! | salt and pepper | in nearly every window of the picture | `impulse` |
-//! | white noise | high frequencies even over the picture, and as strong in color differences as in luminance | `bm3d` at that level, told `a + b * signal` where it grows with the signal |
+//! | white noise | high frequencies even over the picture, in color differences where there are any | `bm3d` at that level, told `a + b * signal` where it grows with the signal |
 //! | correlated noise (camera JPEG, scaled pictures) | low frequencies even, high ones lost | `bm3d` at the level of the middle frequencies |
 //!
 //! Evidence enters by ramps, not by thresholds: a doubtful finding gives a weak step, and one too
@@ -59,12 +59,13 @@ fn white(d: &Diagnosis) -> f32 {
     let sigma = d.noise.model.sigma();
     let c = &d.correlation;
     let even = if d.noise.model.channels.len() == 3 {
-        // Texture is in luminance alone; noise as strong in the differences of the channels is not
-        // texture (clean CBSD68 below 0.47, with noise of 10/255 mostly above 0.6). Less will do
-        // where the high frequencies are as even as those of noise.
+        // Texture is in luminance: the difference of two channels holds noise alone (on CBSD68 its
+        // level is 0.1 to 0.5 clean and the true one with noise, its evenness then 0.90 to 0.92).
+        let color =
+            ramp(c.evenness_color, 0.82, 0.88) * ramp(c.high_color / sigma.max(1e-6), 0.5, 0.75);
+        // Noise common to the channels cancels there: then luminance must be as even as noise is.
         let shared = sigma / c.high.max(1e-6);
-        let alone = ramp(shared, 0.45, 0.6) * ramp(c.evenness_high, 0.6, 0.7);
-        alone.max(ramp(shared, 0.35, 0.45) * ramp(c.evenness_high, 0.82, 0.85))
+        color.max(ramp(shared, 0.45, 0.6) * ramp(c.evenness_high, 0.84, 0.88))
     } else {
         ramp(c.evenness_high, 0.76, 0.84)
     };

@@ -77,11 +77,12 @@ fn compressed_photographs_come_out_no_worse() {
 #[test]
 #[ignore = "needs the shared sets"]
 fn auto_is_within_a_tenth_of_a_decibel_of_the_told_level_on_cbsd68() {
+    // All 68 (four CPU minutes): 35.73 / 30.26 / 26.13 dB, told 35.73 / 30.27 / 26.06 dB.
     let cx = Context::default();
     let images = set("denoise/CBSD68");
     for sigma in [10.0f32, 25.0, 50.0] {
         let (mut auto, mut told, mut n) = (0.0, 0.0, 0.0);
-        for (i, (name, clean)) in images.iter().enumerate().step_by(4) {
+        for (i, (name, clean)) in images.iter().enumerate().step_by(8) {
             let noisy = rounded(&awgn(clean, sigma, i));
             let (out, reason) = restored(&noisy);
             let diagnosis =

@@ -56,6 +56,11 @@ pub struct NoiseCorrelation {
     pub evenness_wide: f32,
     /// Evenness of the energies at `u + v >= 9`.
     pub evenness_high: f32,
+    /// As `high`, for the color difference `(R - B) / sqrt 2`, in which white noise keeps its level
+    /// and texture nearly vanishes; 0 for gray.
+    pub high_color: f32,
+    /// As `evenness_high`, for that difference.
+    pub evenness_color: f32,
     /// That correlation and levels are those of noise, in `[0, 1]`: 0 for the evenness of texture
     /// (0.6 and below), 1 for that of noise (0.8 and above), times `min(1, neighborhoods / 600)`.
     pub confidence: f32,
@@ -117,6 +122,7 @@ pub fn noise_correlation(image: &Image) -> NoiseCorrelation {
         if total > 0.0 { (sum / (N - 1) as f64 / (total / N as f64)) as f32 } else { 0.0 }
     };
     let [low, wide, high] = evenness.map(median);
+    let (high_color, evenness_color) = color(image, &ends);
     let count = (places.len() as f32 / ENOUGH as f32).min(1.0);
     NoiseCorrelation {
         horizontal: lag(|i| i % N),
@@ -127,8 +133,31 @@ pub fn noise_correlation(image: &Image) -> NoiseCorrelation {
         evenness_low: low,
         evenness_wide: wide,
         evenness_high: high,
+        high_color,
+        evenness_color,
         confidence: ((low.max(high) - 0.6) / 0.2).clamp(0.0, 1.0) * count,
     }
+}
+
+/// Level and evenness of the high frequencies of `(R - B) / sqrt 2`.
+fn color(image: &Image, ends: &[bool]) -> (f32, f32) {
+    if !matches!(image.space(), ColorSpace::Srgb | ColorSpace::LinearRgb) {
+        return (0.0, 0.0);
+    }
+    let n = image.size().len();
+    let (r, b) = (&image.data()[..n], &image.data()[2 * n..]);
+    let scale = std::f32::consts::FRAC_1_SQRT_2;
+    let data = r.iter().zip(b).map(|(r, b)| scale * (r - b)).collect();
+    let places = places(&Plane { size: image.size(), data }, ends);
+    let mut by_mean: Vec<&Place> = places.iter().collect();
+    by_mean.sort_by(|a, b| a.mean.total_cmp(&b.mean));
+    let (mut levels, mut evenness) = (Vec::new(), Vec::new());
+    for class in by_mean.chunks(by_mean.len().div_ceil(CLASSES).max(1)) {
+        let flat = flattest(class, |p| p.low);
+        levels.push((flat.iter().map(|p| p.high).sum::<f32>() / flat.len() as f32).sqrt());
+        evenness.push(even(class, |p| p.high, 0.10));
+    }
+    (median(levels), median(evenness))
 }
 
 /// The orthonormal luminance, in which white noise keeps its level, and which of its pixels are
@@ -277,6 +306,10 @@ mod tests {
         assert!(found.horizontal.abs() < 0.15 && found.vertical.abs() < 0.15, "{found:?}");
         assert!((found.high / 0.06 - 1.0).abs() < 0.1, "{found:?}");
         assert!(found.evenness_high > 0.8 && found.confidence > 0.9, "{found:?}");
+        assert!((found.high_color / 0.06 - 1.0).abs() < 0.1, "{found:?}");
+        assert!(found.evenness_color > 0.8, "{found:?}");
+        let clean = noise_correlation(&synthetic_rgb(Size::new(256, 200)));
+        assert!(clean.high_color < 0.003, "{clean:?}");
     }
 
     #[test]
