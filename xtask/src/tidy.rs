@@ -62,7 +62,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[ignore = "the first pieces are still landing"]
     fn the_source_tree_keeps_its_rules() {
         let found = violations(&root()).unwrap();
         let lines: Vec<_> = found.iter().map(Violation::to_string).collect();
