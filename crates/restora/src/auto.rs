@@ -112,7 +112,8 @@ pub fn plan(diagnosis: &Diagnosis) -> Plan {
     }
     let (white, correlated) = (white(diagnosis), correlated(diagnosis));
     let model = &diagnosis.noise.model;
-    // Where both are certain the noise is correlated: its level holds for white noise too, not the reverse.
+    // Where both are certain the noise is correlated: its level holds for white noise too, not the
+    // reverse.
     if white > correlated {
         let sigma = white * model.sigma();
         let growing = model.channels.iter().filter(|c| c.b > 0.0).count();
@@ -239,6 +240,7 @@ mod tests {
             *v += (0.0004 + 0.01 * *v).sqrt() * rng.normal() as f32;
         }
         let plan = planned(&image);
-        assert_eq!(ids(&plan), ["nl-ridge"], "{}", plan.reason);
+        assert_eq!(ids(&plan), ["bm3d"], "{}", plan.reason);
+        assert_eq!(plan.steps[0].option("noise").unwrap(), "signal-dependent");
     }
 }
