@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::pipeline::{Pipeline, Stage};
 use crate::step::Step;
 use restora_image::{Context, Image, NoiseModel, Sample, Sigma};
+use std::collections::VecDeque;
 
 /// The steps for one picture, and why.
 #[derive(Clone, Debug)]
@@ -38,17 +39,29 @@ pub fn resolve(
     let mut steps = Vec::new();
     let mut reasons = Vec::new();
     let open = |stage: &Stage| match stage {
-        Stage::Auto(stage) => stage.sigma == Sigma::Auto,
+        Stage::Auto(_) => true,
         Stage::Step(step) => step.wants_noise(),
     };
-    for (i, stage) in pipeline.steps.iter().enumerate() {
-        let planned = match stage {
-            Stage::Auto(stage) => {
-                let plan = match stage.sigma {
+    let mut stages: VecDeque<Stage> = pipeline.steps.iter().cloned().collect();
+    let mut measured_again = false;
+    while let Some(stage) = stages.pop_front() {
+        let planned = match &stage {
+            Stage::Auto(known) => {
+                let plan = match known.sigma {
                     Sigma::Known(sigma) => auto::plan(&latest.told(sigma)),
                     Sigma::Auto => auto::plan(&latest),
                 };
-                reasons.push(plan.reason);
+                if plan.measure_again && measured_again {
+                    // What is left of them after one pass is left.
+                    continue;
+                }
+                if plan.measure_again {
+                    measured_again = true;
+                    stages.push_front(stage);
+                }
+                if !plan.steps.is_empty() || steps.is_empty() {
+                    reasons.push(plan.reason);
+                }
                 plan.steps
             }
             Stage::Step(step) if step.wants_noise() => {
@@ -61,7 +74,7 @@ pub fn resolve(
                 vec![step.clone()]
             }
         };
-        if pipeline.steps[i + 1..].iter().any(open) && !planned.is_empty() {
+        if stages.iter().any(open) && !planned.is_empty() {
             sample.noise = Some(latest.noise_model());
             for (step, done) in planned.iter().zip(steps.len() as u64..) {
                 let failed = |source| Error::Step { step: step.id(), source };
