@@ -186,9 +186,10 @@ pub struct CompareArgs {
     /// How MS-SSIM halves odd sizes: replicate (piq) or zero (pytorch-msssim)
     #[arg(long, default_value = "replicate")]
     pub pooling: String,
-    /// Clip both pictures to [0, range] first
-    #[arg(long)]
-    pub clip: bool,
+    /// Values outside [0, range]: clip, keep, or auto: clip them if the reference is made of integers,
+    /// which cannot hold them
+    #[arg(long, value_name = "RULE", default_value = "auto")]
+    pub out_of_range: String,
     /// Threads [default: all]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,

@@ -12,7 +12,6 @@ use serde_json::json;
 pub fn compare(args: &CompareArgs) -> anyhow::Result<End> {
     let conventions = json!({
         "gray": args.gray,
-        "out_of_range": if args.clip { "clip" } else { "keep" },
         "range": args.range,
         "unit": args.unit,
         "window": args.window,
@@ -21,12 +20,20 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<End> {
     });
     let options: CompareOptions =
         serde_json::from_value(conventions).map_err(|e| restora::Error::Usage(e.to_string()))?;
+    let out_of_range = match args.out_of_range.as_str() {
+        "auto" => None,
+        rule => Some(
+            serde_json::from_value(json!(rule))
+                .map_err(|e| restora::Error::Usage(format!("--out-of-range: {e}, or `auto`")))?,
+        ),
+    };
     let threads = args
         .threads
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let cx = Context::with_threads(threads);
     let limits = Limits::default();
-    let report = compare_paths(&args.reference, &args.distorted, &options, &limits, &cx)?;
+    let report =
+        compare_paths(&args.reference, &args.distorted, &options, out_of_range, &limits, &cx)?;
     if report.pairs.is_empty() {
         return Ok(End::NothingToDo);
     }

@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::report::Failure;
 use restora_data::{Format, Input, Limits};
-use restora_image::{Context, Image};
-use restora_metrics::full_reference::{CompareOptions, Comparison, compare};
+use restora_image::{Context, Depth, Raster};
+use restora_metrics::full_reference::{CompareOptions, Comparison, OutOfRange, compare};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +35,7 @@ pub struct PairsReport {
 
 /// Scores `distorted` against `reference`. For folders, every file of the distorted folder is paired
 /// with the reference of the same relative name, or of the same stem if the extension differs.
+/// `out_of_range` is as in [`score`]; that of `options` does not matter.
 ///
 /// # Errors
 /// If only one of the two is a folder, or one does not exist. A bad pair is a row.
@@ -42,6 +43,7 @@ pub fn compare_paths(
     reference: &Path,
     distorted: &Path,
     options: &CompareOptions,
+    out_of_range: Option<OutOfRange>,
     limits: &Limits,
     cx: &Context,
 ) -> Result<PairsReport, Error> {
@@ -53,7 +55,9 @@ pub fn compare_paths(
     let row = |clean: Result<PathBuf, Error>, scored: &Path| {
         let name = |p: &Path| p.to_string_lossy().into_owned();
         let (reference, scores) = match clean {
-            Ok(clean) => (name(&clean), compare_files(&clean, scored, options, limits, cx)),
+            Ok(clean) => {
+                (name(&clean), compare_files(&clean, scored, options, out_of_range, limits, cx))
+            }
             Err(error) => (String::new(), Err(error)),
         };
         let (scores, failure) = match scores {
@@ -108,27 +112,46 @@ pub fn counterpart(root: &Path, relative: &Path) -> Option<PathBuf> {
     extensions.map(|e| same_name.with_extension(e)).find(|path| path.exists())
 }
 
-/// The first page of a file as an image in nominal range.
+/// The first page of a file.
 ///
 /// # Errors
 /// If it cannot be read or decoded.
-pub fn read_image(path: &Path, limits: &Limits) -> Result<Image, Error> {
+pub fn read_page(path: &Path, limits: &Limits) -> Result<Raster, Error> {
     let bytes =
         std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
     let decoded = restora_data::decode(&bytes, limits)?;
-    let first = decoded.pages.first().ok_or_else(|| Error::Fault("no page".into()))?;
-    Ok(first.to_image())
+    decoded.pages.into_iter().next().ok_or_else(|| Error::Fault("no page".into()))
+}
+
+/// Scores a page against its reference. `out_of_range` of `None` clips both to the nominal range if
+/// the reference is made of integers, which cannot hold anything else, and keeps floats as they are
+/// if the reference is made of floats.
+///
+/// # Errors
+/// If the two do not fit each other.
+pub fn score(
+    reference: &Raster,
+    distorted: &Raster,
+    options: &CompareOptions,
+    out_of_range: Option<OutOfRange>,
+    cx: &Context,
+) -> Result<Comparison, Error> {
+    let by_depth =
+        if reference.depth() == Depth::F32 { OutOfRange::Keep } else { OutOfRange::Clip };
+    let options = CompareOptions { out_of_range: out_of_range.unwrap_or(by_depth), ..*options };
+    Ok(compare(&reference.to_image(), &distorted.to_image(), &options, cx)?)
 }
 
 fn compare_files(
     reference: &Path,
     distorted: &Path,
     options: &CompareOptions,
+    out_of_range: Option<OutOfRange>,
     limits: &Limits,
     cx: &Context,
 ) -> Result<Comparison, Error> {
-    let (clean, scored) = (read_image(reference, limits)?, read_image(distorted, limits)?);
-    Ok(compare(&clean, &scored, options, cx)?)
+    let (clean, scored) = (read_page(reference, limits)?, read_page(distorted, limits)?);
+    score(&clean, &scored, options, out_of_range, cx)
 }
 
 /// The mean of each measure over the pairs that have it.

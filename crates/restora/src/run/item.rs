@@ -4,14 +4,14 @@ use super::gate::Gate;
 use super::place::Place;
 use super::{PROBE_PIXELS, RunOptions};
 use crate::error::Error;
-use crate::pairs::{counterpart, read_image};
+use crate::pairs::{counterpart, read_page, score};
 use crate::preview;
 use crate::report::{Failure, ItemReport, Outcome, Scores};
 use crate::resolve::resolve;
 use crate::tiles;
 use restora_data::{Decoded, Entry, FileMeta, Format, ItemError};
-use restora_image::{Cancel, Context, Depth, ErrorKind, Image, Layout, Mask, Pixels, Raster};
-use restora_metrics::full_reference::{CompareOptions, Comparison, compare};
+use restora_image::{Cancel, Context, Depth, ErrorKind, Layout, Mask, Pixels, Raster};
+use restora_metrics::full_reference::CompareOptions;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -133,14 +133,15 @@ impl Belt<'_> {
         if let Some(first) = pages.first() {
             (row.width, row.height) = (first.size.width, first.size.height);
         }
+        let conventions = CompareOptions::default();
         let reference = match self.reference(entry) {
-            Some(path) => Some(at("score", read_image(&path, &options.limits))?),
+            Some(path) => Some(at("score", read_page(&path, &options.limits))?),
             None => None,
         };
         let first = pages.first().ok_or_else(|| ("decode", Error::Fault("no page".into())))?;
         let before = (options.previews > row.index).then(|| preview::middle(first));
         let score_before = match &reference {
-            Some(clean) => Some(at("score", score(clean, first, &cx))?),
+            Some(clean) => Some(at("score", score(clean, first, &conventions, None, &cx))?),
             None => None,
         };
 
@@ -222,7 +223,10 @@ impl Belt<'_> {
             row.preview = Some(at("score", preview::preview(&before, &pages[0]))?);
         }
         if let (Some(clean), Some(before)) = (&reference, score_before) {
-            row.scores = Some(Scores { before, after: at("score", score(clean, &pages[0], &cx))? });
+            row.scores = Some(Scores {
+                before,
+                after: at("score", score(clean, &pages[0], &conventions, None, &cx))?,
+            });
         }
         if options.sidecar {
             let mut path = target.into_os_string();
@@ -266,10 +270,6 @@ impl Belt<'_> {
         let root = self.options.reference.as_ref()?;
         if root.is_dir() { counterpart(root, &entry.relative) } else { Some(root.clone()) }
     }
-}
-
-fn score(clean: &Image, page: &Raster, cx: &Context) -> Result<Comparison, Error> {
-    Ok(compare(clean, &page.to_image(), &CompareOptions::default(), cx)?)
 }
 
 /// A mask as an 8-bit PNG, white where a pixel is missing.
