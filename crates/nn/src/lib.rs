@@ -1,0 +1,13 @@
+//! Learned numbers: models, weights, training, fast inference.
+//!
+//! A model is a [`Graph`] of layers ([`models`] has one file per architecture). The same graph is
+//! run by the inference engine, trained by the training loop and written out as ONNX, so there is one
+//! definition of each net. This crate is given bytes and images, never paths.
+
+mod error;
+mod graph;
+mod tensor;
+
+pub use error::NnError;
+pub use graph::{Graph, Node, NodeId, Op, Shape};
+pub use tensor::{Tensor, Tensors};
