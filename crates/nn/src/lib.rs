@@ -7,7 +7,9 @@
 mod error;
 mod graph;
 mod tensor;
+pub mod weights;
 
 pub use error::NnError;
 pub use graph::{Graph, Node, NodeId, Op, Shape};
 pub use tensor::{Tensor, Tensors};
+pub use weights::{ModelCard, Precision, Weights};
