@@ -6,6 +6,7 @@
 
 mod error;
 mod graph;
+mod kernels;
 mod tensor;
 pub mod weights;
 
