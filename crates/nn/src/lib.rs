@@ -4,12 +4,14 @@
 //! run by the inference engine, trained by the training loop and written out as ONNX, so there is one
 //! definition of each net. This crate is given bytes and images, never paths.
 
+mod engine;
 mod error;
 mod graph;
 mod kernels;
 mod tensor;
 pub mod weights;
 
+pub use engine::{LossGradient, Net, Parameter, Step, Value};
 pub use error::NnError;
 pub use graph::{Graph, Node, NodeId, Op, Shape};
 pub use tensor::{Tensor, Tensors};

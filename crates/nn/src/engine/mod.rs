@@ -1,0 +1,19 @@
+//! Runs and trains a [`Graph`](crate::Graph) on the CPU.
+
+mod backward;
+mod batch_norm;
+mod conv;
+mod forward;
+mod net;
+mod parallel;
+mod pool;
+mod rearrange;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use backward::{LossGradient, Step};
+pub use net::{Net, Parameter};
+pub use value::Value;
+
+use pool::Pool;
