@@ -27,6 +27,16 @@ pub enum DataError {
         /// How large it may be.
         limit: u64,
     },
+    /// An option is out of range, or does not fit what was found.
+    #[error("`{name}` must be {wanted}, got {got}")]
+    Param {
+        /// Name of the option, as in JSON and on the command line.
+        name: &'static str,
+        /// What would have been right.
+        wanted: String,
+        /// What came.
+        got: String,
+    },
     /// The operating system said no.
     #[error("{path}: {source}", path = path.display())]
     Io {
@@ -48,12 +58,23 @@ impl DataError {
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Limit { .. } => ErrorKind::Limit,
+            Self::Param { .. } => ErrorKind::Param,
             Self::Io { .. } => ErrorKind::Io,
         }
     }
 
     pub(crate) fn corrupt(format: Format, detail: impl Into<String>) -> Self {
         Self::Corrupt { format: Some(format), detail: detail.into() }
+    }
+
+    /// Damage in a file that is no picture: an archive, an array, a table.
+    pub(crate) fn damaged(what: &str, detail: impl std::fmt::Display) -> Self {
+        Self::Corrupt { format: None, detail: format!("{what}: {detail}") }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass the value itself")]
+    pub(crate) fn param(name: &'static str, wanted: impl Into<String>, got: impl ToString) -> Self {
+        Self::Param { name, wanted: wanted.into(), got: got.to_string() }
     }
 
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {

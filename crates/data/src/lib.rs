@@ -6,6 +6,8 @@
 //!  path <- AtomicFile <- encode_to <-----------------------'
 //! ```
 //!
+//! Sets of pictures to train on, in folders, archives and array files, are a [`Dataset`].
+//!
 //! Invariants:
 //! - the header is read and checked against [`Limits`] before anything of the picture's size is
 //!   allocated;
@@ -20,6 +22,7 @@
 mod atomic;
 mod bmp;
 mod bytes;
+mod dataset;
 mod decode;
 mod encode;
 mod error;
@@ -39,6 +42,7 @@ mod walk;
 mod webp;
 
 pub use atomic::{AtomicFile, TEMPORARY_SUFFIX, remove_stale_temporaries, write_atomically};
+pub use dataset::{Axes, Dataset, DatasetOptions, Item, SetFormat, split};
 pub use decode::{Decoded, decode, read_header};
 pub use encode::{EncodeOptions, PngCompression, Sink, encode, encode_to, fit, lost, write_file};
 pub use error::{DataError, ItemError};

@@ -36,7 +36,7 @@ impl Limits {
     }
 }
 
-fn check(what: &'static str, got: u64, limit: u64) -> Result<(), DataError> {
+pub(crate) fn check(what: &'static str, got: u64, limit: u64) -> Result<(), DataError> {
     if got > limit { Err(DataError::Limit { what, got, limit }) } else { Ok(()) }
 }
 

@@ -110,15 +110,20 @@ fn id_of(relative: &Path) -> String {
         if !id.is_empty() {
             id.push('/');
         }
-        for chunk in component.as_os_str().as_encoded_bytes().utf8_chunks() {
-            id.push_str(&chunk.valid().replace('\\', "\\\\"));
-            for byte in chunk.invalid() {
-                // Writing to a string cannot fail.
-                let _ = write!(id, "\\x{byte:02X}");
-            }
-        }
+        push_escaped(&mut id, component.as_os_str().as_encoded_bytes());
     }
     id
+}
+
+/// Appends a name as unique text; see [`Entry::id`].
+pub(crate) fn push_escaped(id: &mut String, name: &[u8]) {
+    for chunk in name.utf8_chunks() {
+        id.push_str(&chunk.valid().replace('\\', "\\\\"));
+        for byte in chunk.invalid() {
+            // Writing to a string cannot fail.
+            let _ = write!(id, "\\x{byte:02X}");
+        }
+    }
 }
 
 /// Lists the items of `input`, in the order of their names, folder by folder. Holds the names of the
