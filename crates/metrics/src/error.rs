@@ -43,6 +43,9 @@ pub enum MetricError {
         /// The size that came.
         got: Size,
     },
+    /// Scores and labels that do not make a measure.
+    #[error("{0}")]
+    Input(String),
     /// The image could not be prepared.
     #[error(transparent)]
     Image(OpError),
@@ -56,9 +59,10 @@ impl MetricError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Param { .. } => ErrorKind::Param,
-            Self::SizeMismatch { .. } | Self::SpaceMismatch { .. } | Self::TooSmall { .. } => {
-                ErrorKind::Input
-            }
+            Self::SizeMismatch { .. }
+            | Self::SpaceMismatch { .. }
+            | Self::TooSmall { .. }
+            | Self::Input(_) => ErrorKind::Input,
             Self::Image(source) => source.kind(),
             Self::Cancelled => ErrorKind::Cancelled,
         }

@@ -7,5 +7,7 @@
 mod error;
 pub mod full_reference;
 pub mod no_reference;
+mod roc;
 
 pub use error::MetricError;
+pub use roc::{RocPoint, roc_auc, roc_curve};

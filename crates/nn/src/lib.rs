@@ -8,11 +8,13 @@ mod engine;
 mod error;
 mod graph;
 mod kernels;
+pub mod pca;
 mod tensor;
 pub mod weights;
 
 pub use engine::{LossGradient, Net, Parameter, Step, Value};
 pub use error::NnError;
 pub use graph::{Graph, Node, NodeId, Op, Shape};
+pub use pca::Pca;
 pub use tensor::{Tensor, Tensors};
 pub use weights::{ModelCard, Precision, Weights};
