@@ -6,7 +6,8 @@
 //!  path <- AtomicFile <- encode_to <-----------------------'
 //! ```
 //!
-//! Sets of pictures to train on, in folders, archives and array files, are a [`Dataset`].
+//! Sets of pictures to train on, in folders, archives and array files, are a [`Dataset`]; tables
+//! of codes go out through a [`TableWriter`].
 //!
 //! Invariants:
 //! - the header is read and checked against [`Limits`] before anything of the picture's size is
@@ -37,6 +38,7 @@ mod orient;
 mod png;
 mod pnm;
 mod qoi;
+mod table;
 mod tiff;
 mod walk;
 mod webp;
@@ -49,4 +51,5 @@ pub use error::{DataError, ItemError};
 pub use format::{Format, sniff};
 pub use limits::{Header, Limits};
 pub use meta::{Density, DensityUnit, FileMeta, JpegDetail, PngDetail, PnmDetail, TiffDetail};
+pub use table::{TableFormat, TableLabels, TableWriter};
 pub use walk::{Entry, Input, Source, Walk, walk};

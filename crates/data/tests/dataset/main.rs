@@ -6,3 +6,4 @@ mod damage;
 mod forms;
 mod shared;
 mod support;
+mod tables;
