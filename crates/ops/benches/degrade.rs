@@ -3,8 +3,8 @@
 use divan::{Bencher, counter::ItemsCount};
 use restora_image::{Context, Image, Operation, Sample, Size};
 use restora_ops::degrade::{
-    Blur, BlurShape, CorrelatedNoise, GaussianNoise, Jpeg, MissingPixels, PoissonGaussianNoise,
-    RandomValuedImpulse, SaltAndPepper, Scratches,
+    Blur, BlurShape, CameraNoise, CorrelatedNoise, GaussianNoise, Jpeg, MissingPixels,
+    PoissonGaussianNoise, RandomValuedImpulse, SaltAndPepper, Scratches,
 };
 
 fn main() {
@@ -27,6 +27,22 @@ fn gaussian_noise(bencher: Bencher) {
 #[divan::bench]
 fn poisson_gaussian_noise(bencher: Bencher) {
     damage(bencher, &PoissonGaussianNoise::default());
+}
+
+#[divan::bench]
+fn camera_noise(bencher: Bencher) {
+    damage(bencher, &CameraNoise::default());
+}
+
+/// What a training loop draws: a patch, with an in-camera denoiser.
+#[divan::bench]
+fn camera_noise_smoothed_patch_of_128(bencher: Bencher) {
+    let clean: Image = restora_testkit::synthetic_rgb(Size::new(128, 128));
+    let options = CameraNoise { luma_blur: 0.6, chroma_blur: 2.5, ..CameraNoise::default() };
+    bencher
+        .counter(ItemsCount::new(clean.size().len()))
+        .with_inputs(|| Sample::new(clean.clone()))
+        .bench_local_refs(|sample| options.apply(sample, &Context::default()).expect("damage"));
 }
 
 #[divan::bench]

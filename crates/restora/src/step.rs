@@ -63,6 +63,8 @@ steps! {
     GaussianNoise(ops::degrade::GaussianNoise),
     /// Noise that grows with the signal.
     PoissonGaussianNoise(ops::degrade::PoissonGaussianNoise),
+    /// Noise of a real camera.
+    CameraNoise(ops::degrade::CameraNoise),
     /// Spatially correlated Gaussian noise.
     CorrelatedNoise(ops::degrade::CorrelatedNoise),
     /// Black and white impulses.

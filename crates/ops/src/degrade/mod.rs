@@ -3,9 +3,10 @@
 //! What is random depends only on the random stream given (`cx.rng(id, INFO.stream())` on the belt:
 //! seed, item and operation) and the place in the image: not on threads, nor on the order of items.
 //! Each row draws from a stream of its own. Nothing is clipped but where the damage itself is
-//! (JPEG's 8 bits).
+//! (a camera's white, JPEG's 8 bits).
 
 pub mod blur;
+pub mod camera_noise;
 pub mod correlated_noise;
 pub mod gaussian_noise;
 pub mod jpeg;
@@ -17,6 +18,7 @@ pub mod salt_and_pepper;
 pub mod scratches;
 
 pub use blur::{Blur, BlurShape, blur};
+pub use camera_noise::{CameraNoise, camera_noise};
 pub use correlated_noise::{CorrelatedNoise, correlated_noise};
 pub use gaussian_noise::{GaussianNoise, gaussian_noise};
 pub use jpeg::{Jpeg, Subsampling, jpeg};
