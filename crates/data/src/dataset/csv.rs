@@ -6,7 +6,8 @@ use super::labels::Labels;
 use super::load::load;
 use super::open::file_name;
 use super::set::{DatasetOptions, Found, Items};
-use crate::DataError;
+use crate::limits::check;
+use crate::{DataError, Limits};
 use restora_image::{Layout, Pixels, Raster, Size};
 use std::borrow::Cow;
 use std::path::Path;
@@ -30,7 +31,7 @@ pub(super) struct Table {
 impl Table {
     /// Takes a text apart. The first row is one of names if a field in it is no number and one in
     /// the row below is, or if it names a column of labels.
-    pub fn new(what: &'static str, bytes: Vec<u8>) -> Result<Self, DataError> {
+    pub fn new(what: &'static str, bytes: Vec<u8>, limits: &Limits) -> Result<Self, DataError> {
         let text = String::from_utf8(bytes)
             .map_err(|_| DataError::damaged(what, "it is not text (UTF-8)"))?;
         let begin = if text.starts_with('\u{FEFF}') { 3 } else { 0 };
@@ -40,6 +41,9 @@ impl Table {
             let row = line.trim_end_matches(['\n', '\r']);
             if !row.trim().is_empty() {
                 rows.push((at, at + row.len()));
+                // A text of short rows takes less memory than the list of them.
+                let listed = (rows.len() * size_of::<(usize, usize)>()) as u64;
+                check("list of the rows in bytes", listed, limits.max_bytes)?;
             }
             at += line.len();
         }
@@ -167,20 +171,43 @@ struct Pictures {
     scale: Scale,
 }
 
+/// A finite number, with blanks around it.
+fn number(field: &[u8]) -> Option<f32> {
+    let field = field.trim_ascii();
+    // Up to seven digits are exact in a float, and nearly all there is in tables of pixels.
+    if matches!(field.len(), 1..=7) && field.iter().all(u8::is_ascii_digit) {
+        let digits = field.iter().fold(0, |n: u32, digit| 10 * n + u32::from(digit - b'0'));
+        return Some(digits as f32);
+    }
+    let value = std::str::from_utf8(field).ok()?.parse::<f32>().ok()?;
+    value.is_finite().then_some(value)
+}
+
 impl Pictures {
     /// Calls `each` with the pixels of a row, in order.
     fn row(&self, row: usize, mut each: impl FnMut(f32)) -> Result<(), DataError> {
         let mut columns = 0;
-        for (column, field) in self.table.fields(row).enumerate() {
+        let mut take = |field: &[u8]| {
+            let column = columns;
             columns += 1;
-            if self.pixels.get(column) != Some(&true) {
-                continue;
+            if self.pixels.get(column) == Some(&true) {
+                each(number(field).ok_or_else(|| {
+                    let field = String::from_utf8_lossy(field);
+                    let detail =
+                        format!("row {row}, column {column}: no finite number: {field:.40}");
+                    DataError::damaged("CSV", detail)
+                })?);
             }
-            let value = field.parse::<f32>().ok().filter(|v| v.is_finite()).ok_or_else(|| {
-                let detail = format!("row {row}, column {column}: no finite number: {field:.40}");
-                DataError::damaged("CSV", detail)
-            })?;
-            each(value);
+            Ok::<(), DataError>(())
+        };
+        let (start, end) = self.table.rows[row];
+        let text = &self.table.text.as_bytes()[start..end];
+        let separator = self.table.separator as u8;
+        if separator == b' ' || text.contains(&b'"') {
+            self.table.fields(row).try_for_each(|field| take(field.as_bytes()))?;
+        } else {
+            // The same fields, several times faster (0.7 s for the 60,000 rows of MNIST).
+            text.split(|b| *b == separator).try_for_each(take)?;
         }
         if columns == self.table.columns { Ok(()) } else { Err(self.table.wrong_columns(row)) }
     }
@@ -223,7 +250,7 @@ impl Items for Pictures {
 }
 
 pub(super) fn open(path: &Path, options: &DatasetOptions) -> Result<Found, DataError> {
-    let table = Table::new("CSV", load(path, &options.limits, |_| None)?)?;
+    let table = Table::new("CSV", load(path, &options.limits, |_| None)?, &options.limits)?;
     if table.rows() == 0 {
         return Err(DataError::damaged("CSV", "it has no rows below the names"));
     }
@@ -241,7 +268,7 @@ pub(super) fn open(path: &Path, options: &DatasetOptions) -> Result<Found, DataE
         return Err(DataError::damaged("CSV", "it has no column of pixels"));
     }
     let size = flat_size(count as u64, options.width)?;
-    crate::limits::check("number of pixels", size.pixels(), options.limits.max_pixels)?;
+    check("number of pixels", size.pixels(), options.limits.max_pixels)?;
     let mut pictures = Pictures { name: file_name(path), table, pixels, size, scale: Scale::Float };
     // One pass over everything: it must all be numbers, and the largest says what white is.
     let (mut whole, mut least, mut most) = (true, f32::INFINITY, f32::NEG_INFINITY);
@@ -261,9 +288,10 @@ pub(super) fn open(path: &Path, options: &DatasetOptions) -> Result<Found, DataE
     let labels = match label {
         Some(column) => {
             let table = &pictures.table;
-            let names: Vec<String> =
-                (0..table.rows()).map(|row| table.field(row, column)).collect::<Result<_, _>>()?;
-            Some(Labels::from_names(names.iter().map(String::as_str)))
+            // Each row was found to have this column above.
+            let name = |row| table.fields(row).nth(column).unwrap_or_default();
+            let names: Vec<_> = (0..table.rows()).map(name).collect();
+            Some(Labels::from_names(names.iter().map(Cow::as_ref)))
         }
         None => None,
     };

@@ -79,7 +79,7 @@ impl Labels {
                 "{got} bytes that are neither IDX, NPY nor text; one byte per picture would be {fitting:?}"
             )));
         }
-        let table = Table::new("labels", bytes)?;
+        let table = Table::new("labels", bytes, limits)?;
         let column = table.label_column()?;
         let names: Vec<String> =
             (0..table.rows()).map(|row| table.field(row, column)).collect::<Result<_, _>>()?;

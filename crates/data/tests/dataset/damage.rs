@@ -1,7 +1,7 @@
 //! Damaged, cut and lying sets: an error each, without a panic and without memory for what is not
 //! there.
 
-use crate::support::{Folder, Member, finish_zip, gz, idx, npy, pgm, read_all, zip};
+use crate::support::{Folder, Member, finish_zip, gz, idx, npy, pgm, read_all, zip, zip64};
 use proptest::prelude::*;
 use restora_data::{Dataset, DatasetOptions, Limits};
 use restora_image::{ErrorKind, Size};
@@ -26,16 +26,15 @@ fn wholes() -> Vec<(&'static str, Vec<u8>)> {
         Member::deflated("x.npy", &float_npy()),
         Member::stored("y.npy", &npy("|u1", false, "(2,)", &[1, 2])),
     ]);
-    let pictures = zip(&[
-        Member::stored("a/1.pgm", &pgm(3, 2, 0)),
-        Member::deflated("b/2.pgm", &pgm(3, 2, 9)),
-    ]);
+    let pictures =
+        [Member::stored("a/1.pgm", &pgm(3, 2, 0)), Member::deflated("b/2.pgm", &pgm(3, 2, 9))];
     vec![
         ("a.idx", idx(8, &[2, 3, 3], &[5; 18])),
         ("a.idx.gz", gz(&idx(8, &[2, 3, 3], &[5; 18]))),
         ("a.npy", float_npy()),
         ("a.npz", npz),
-        ("a.zip", pictures),
+        ("a.zip", zip(&pictures)),
+        ("b.zip", zip64(&pictures)),
         ("a.bin", cifar),
     ]
 }
@@ -137,6 +136,8 @@ fn what_unpacks_beyond_the_limit_or_the_header_is_refused() {
     assert_eq!(open("b.idx.gz", &large), Err(ErrorKind::Limit));
     let text = gz("0,".repeat(1 << 20).as_bytes());
     assert_eq!(open("c.csv.gz", &text), Err(ErrorKind::Limit));
+    let rows = gz("1\n".repeat(1 << 17).as_bytes());
+    assert_eq!(open("r.csv.gz", &rows), Err(ErrorKind::Limit));
     let bomb = Member::deflated("a.pgm", &vec![0; 8 << 20]);
     assert_eq!(open("d.zip", &zip(std::slice::from_ref(&bomb))), Err(ErrorKind::Limit));
     // The same one, lying about its size: not a byte more than promised is kept.
@@ -203,6 +204,29 @@ fn one_damaged_picture_spoils_its_item_alone() {
     assert!(set.get(0).is_ok() && set.get(2).is_ok());
     let error = set.get(1).unwrap_err();
     assert_eq!((error.id.as_str(), error.error.kind()), ("b.pgm", ErrorKind::Corrupt));
+}
+
+#[test]
+fn a_file_of_labels_cut_anywhere_is_an_error() {
+    let folder = Folder::new();
+    let set = folder.write("set.idx", idx(8, &[3, 1, 1], &[1, 2, 3]));
+    for (name, bytes) in [
+        ("l.idx", idx(8, &[3], &[4, 5, 6])),
+        ("l.gz", gz(&idx(8, &[3], &[4, 5, 6]))),
+        ("l.npy", npy("<u2", false, "(3,)", &[4, 0, 5, 0, 6, 0])),
+        ("l.txt", b"cat\ndog\nox\n".to_vec()),
+    ] {
+        let read = |bytes: &[u8]| {
+            let labels = Some(folder.write(name, bytes));
+            read_all(&set, &DatasetOptions { labels, ..DatasetOptions::default() })
+        };
+        assert_eq!(read(&bytes), Ok(3), "{name}");
+        // Three bytes of anything are three labels; a text may end inside its last word.
+        let last = if name == "l.txt" { 8 } else { bytes.len() };
+        for cut in (0..last).filter(|cut| *cut != 3) {
+            assert!(read(&bytes[..cut]).is_err(), "{name} cut at {cut}");
+        }
+    }
 }
 
 #[test]

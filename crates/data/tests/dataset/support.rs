@@ -111,6 +111,32 @@ pub fn finish_zip(mut out: Vec<u8>, listing: &[u8], count: u16) -> Vec<u8> {
     out
 }
 
+/// As [`zip`], with every number that can be in the fields of the 64-bit extension.
+pub fn zip64(members: &[Member]) -> Vec<u8> {
+    let (mut out, mut listing) = (Vec::new(), Vec::new());
+    for member in members {
+        let mut entry = member.central(u32::MAX);
+        entry[20..28].fill(0xFF);
+        entry[30] = 28;
+        entry.extend([1, 0, 24, 0]);
+        for value in [u64::from(member.size), member.packed.len() as u64, out.len() as u64] {
+            entry.extend(value.to_le_bytes());
+        }
+        listing.extend(entry);
+        out.extend(member.local());
+    }
+    let (at, count) = (out.len() as u64, members.len() as u64);
+    out.extend(&listing);
+    let record = out.len() as u64;
+    out.extend([&b"PK\x06\x06"[..], &44u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8]].concat());
+    for value in [count, count, listing.len() as u64, at] {
+        out.extend(value.to_le_bytes());
+    }
+    out.extend([&b"PK\x06\x07\0\0\0\0"[..], &record.to_le_bytes(), &[1, 0, 0, 0]].concat());
+    out.extend([&b"PK\x05\x06\0\0\0\0"[..], &[0xFF; 12], &[0; 2]].concat());
+    out
+}
+
 /// A gray PGM whose pixels are `first`, `first + 1`, ...
 pub fn pgm(width: u8, height: u8, first: u8) -> Vec<u8> {
     let pixels = (0..width * height).map(|k| first.wrapping_add(k));
