@@ -213,6 +213,21 @@ impl Graph {
         all
     }
 
+    /// Multiply-adds of all convolutions and dense layers for one item.
+    ///
+    /// # Errors
+    /// As for [`Graph::shapes`].
+    pub fn multiply_adds(&self, input: Shape) -> Result<usize, NnError> {
+        let shapes = self.shapes(input)?;
+        let cost = |(node, [_, h, w]): (&Node, &Shape)| match node.op {
+            Op::Conv { inputs, outputs, kernel, .. } => kernel * kernel * inputs * outputs * h * w,
+            Op::UpConv2 { inputs, outputs, .. } => inputs * outputs * h * w,
+            Op::Dense { inputs, outputs, .. } => inputs * outputs,
+            _ => 0,
+        };
+        Ok(self.nodes.iter().zip(&shapes).map(cost).sum())
+    }
+
     /// The shape of every node's value for an input of this shape.
     ///
     /// # Errors

@@ -8,8 +8,10 @@ mod engine;
 mod error;
 mod graph;
 mod kernels;
+pub mod models;
 pub mod pca;
 mod tensor;
+pub mod train;
 pub mod weights;
 
 pub use engine::{LossGradient, Net, Parameter, Step, Value};

@@ -168,14 +168,31 @@ impl Net {
 
     /// The weights as they lie in files.
     pub fn tensors(&self) -> Tensors {
-        let tensor = |p: &Parameter| {
+        self.in_file_order(|i| &self.parameters[i].data)
+    }
+
+    /// Other numbers for the net's parameters, as they lie in files.
+    pub(crate) fn tensors_of(&self, data: &[Vec<f32>]) -> Tensors {
+        self.in_file_order(|i| &data[i])
+    }
+
+    fn in_file_order<'a>(&self, data: impl Fn(usize) -> &'a Vec<f32>) -> Tensors {
+        let tensor = |(i, p): (usize, &Parameter)| {
             let mut tensor = Tensor::zeros(&p.shape);
-            for (i, &x) in p.order().zip(&p.data) {
-                tensor.data_mut()[i] = x;
+            for (to, &x) in p.order().zip(data(i)) {
+                tensor.data_mut()[to] = x;
             }
             (p.name.clone(), tensor)
         };
-        self.parameters.iter().map(tensor).collect()
+        self.parameters.iter().enumerate().map(tensor).collect()
+    }
+
+    /// Multiplies every tensor by what `factor` says of its name.
+    pub fn scale(&mut self, factor: impl Fn(&str) -> f32) {
+        for parameter in &mut self.parameters {
+            let factor = factor(&parameter.name);
+            parameter.data.iter_mut().for_each(|x| *x *= factor);
+        }
     }
 
     /// The layers.

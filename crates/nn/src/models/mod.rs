@@ -1,0 +1,5 @@
+//! Architectures, one file each.
+
+mod restorer;
+
+pub use restorer::Restorer;
