@@ -29,11 +29,28 @@ fn main() -> Result<(), NnError> {
             (n * side * side) as f64 / seconds / 1e6
         );
     }
-    for _ in 0..3 {
-        let x = Value::zeros(1, [3, 512, 512]);
-        let start = Instant::now();
-        trainer.net().forward(x, threads)?;
-        println!("restorer forward, 512x512: {:.3} s", start.elapsed().as_secs_f64());
+    let mut dncnn = restora_nn::Graph::new(1);
+    let mut x = dncnn.conv("first", 0, [1, 64], 3);
+    for i in 0..15 {
+        x = dncnn.relu(x);
+        x = dncnn.conv(&format!("m{i}"), x, [64, 64], 3);
+    }
+    x = dncnn.relu(x);
+    dncnn.conv("last", x, [64, 1], 3);
+    let dncnn = restora_nn::Net::random(dncnn, 1);
+    let small = Restorer { widths: [32, 64, 96], blocks: [1, 2, 3, 2, 2], channels: 1 }.start(1);
+    let other = Restorer { widths: [40, 64, 96], blocks: [1, 1, 3, 1, 2], channels: 1 }.start(1);
+    for (name, net, c) in
+        [("dncnn", &dncnn, 1), ("restorer", trainer.net(), 3), ("32", &small, 3), ("40", &other, 3)]
+    {
+        let run = || {
+            let x = Value::zeros(1, [c, 512, 512]);
+            net.forward(x, 1).map(drop)
+        };
+        println!(
+            "{name} forward, 512x512: {:.3} CPU s",
+            restora_testkit::cpu_seconds(4, || run().unwrap_or(()))
+        );
     }
     Ok(())
 }

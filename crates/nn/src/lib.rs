@@ -17,6 +17,7 @@ pub mod weights;
 pub use engine::{LossGradient, Net, Parameter, Step, Value};
 pub use error::NnError;
 pub use graph::{Graph, Node, NodeId, Op, Shape};
+pub use models::Model;
 pub use pca::Pca;
 pub use tensor::{Tensor, Tensors};
 pub use weights::{ModelCard, Precision, Weights};

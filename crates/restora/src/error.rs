@@ -22,6 +22,9 @@ pub enum Error {
     /// A file could not be read or written.
     #[error(transparent)]
     Data(#[from] restora_data::DataError),
+    /// A net or its weights.
+    #[error(transparent)]
+    Nn(#[from] restora_nn::NnError),
     /// A score could not be computed.
     #[error(transparent)]
     Metric(#[from] restora_metrics::MetricError),
@@ -49,6 +52,7 @@ impl Error {
             Self::Fault(_) => ErrorKind::Input,
             Self::Step { source, .. } | Self::Op(source) => source.kind(),
             Self::Data(source) => source.kind(),
+            Self::Nn(source) => source.kind(),
             Self::Metric(source) => source.kind(),
             Self::Io { .. } => ErrorKind::Io,
         }

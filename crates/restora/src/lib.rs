@@ -20,6 +20,7 @@ mod resolve;
 pub mod run;
 mod step;
 pub mod tiles;
+pub mod train;
 
 pub use error::Error;
 pub use pipeline::Pipeline;
@@ -27,5 +28,6 @@ pub use resolve::{Resolved, resolve};
 pub use restora_data as data;
 pub use restora_image as image;
 pub use restora_metrics as metrics;
+pub use restora_nn as nn;
 pub use restora_ops as ops;
 pub use step::Step;

@@ -69,6 +69,15 @@ impl Value {
         planes
     }
 
+    /// Item `i` alone.
+    ///
+    /// # Panics
+    /// Where there are not so many.
+    pub fn item(&self, i: usize) -> Self {
+        let len = self.h * self.w * self.c;
+        Self { n: 1, data: self.data[i * len..(i + 1) * len].to_vec(), ..*self }
+    }
+
     /// The numbers, channels last.
     pub fn data(&self) -> &[f32] {
         &self.data
