@@ -15,15 +15,23 @@
 //! Differences from the papers. Demosaicking softens a picture that has been through it once: by
 //! default only its effect on the noise is kept, so that `clean` stays the target and without noise
 //! comes back to the bit; `pipeline = "whole"` keeps all, `D(x) + smoothed(..)`, which for even
-//! color is within 1e-4 of it where no channel is clipped. Below 32 photons the count is a true
+//! color is within 1e-4 of `clean` where no channel is clipped. Below 32 photons the count is a true
 //! Poisson number, above it its Gaussian approximation. Red, green and blue are not dimmed together
 //! (exposure is `iso`'s affair). Cameras smooth the noise: `luma_blur` and `chroma_blur` are
 //! Gaussian kernels on the noise in BT.601 luma and chroma, an ideal in-camera denoiser that spares
 //! the edges.
 //!
+//! Ranges for training: JPEG photographs of full-frame and half-frame cameras at ISO 800 to 6400
+//! (45 pairs of PolyU, noisy less mean, arXiv:1804.02603) are covered by `iso` log-uniform in 400 to
+//! 4800, `luma_blur` 0 to 0.8, `chroma_blur` 1.5 to 4, either demosaicking, `quality` 75 to 95 with
+//! half of them at 75 (those files'), `tone` three times of four `smoothstep` (noise is weakest in
+//! the white, as there). Medians, theirs and so drawn: deviation of green 3.5 and 3.5 of 255; its
+//! correlation at lags 1 and 2, 0.66, 0.31 and 0.64, 0.22; chroma at lags 2 and 4, 0.85, 0.63 and
+//! 0.83, 0.63; green with red 0.68 and 0.73. Not covered: luma at lag 4, up to 0.33 there, 0.02 here.
+//!
 //! Gray images: no mosaic, no gains, noise in linear light. The picture is extended by its edge
 //! pixels before it is exposed, so that level and correlation of the noise are the same at the
-//! borders. Cost: 0.7 ms for 128 x 128 in color on one thread, 1.5 ms with both kernels.
+//! borders. Cost: two decodings and demosaickings, one for the noise and one without it.
 //!
 //! Reference: T. Brooks, B. Mildenhall, T. Xue, J. Chen, D. Sharlet, J. T. Barron, "Unprocessing
 //! images for learned raw denoising", CVPR 2019, arXiv:1811.11127 (ranges, matrices, (3) to (5));
