@@ -31,6 +31,9 @@ pub enum Error {
     /// The run cannot start as asked.
     #[error("{0}")]
     Usage(String),
+    /// What was given does not fit together.
+    #[error("{0}")]
+    Input(String),
     /// A fault of this program, contained to one item.
     #[error("{0}")]
     Fault(String),
@@ -49,7 +52,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Pipeline(_) | Self::Usage(_) => ErrorKind::Param,
-            Self::Fault(_) => ErrorKind::Input,
+            Self::Fault(_) | Self::Input(_) => ErrorKind::Input,
             Self::Step { source, .. } | Self::Op(source) => source.kind(),
             Self::Data(source) => source.kind(),
             Self::Nn(source) => source.kind(),

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! This crate is the facade that every door (command line, Python, Spark, browser) goes through. It
-//! re-exports the rooms as modules: [`image`], [`ops`], [`metrics`], [`data`].
+//! re-exports the rooms as modules: [`image`], [`ops`], [`metrics`], [`nn`], [`data`].
 
 pub mod auto;
 pub mod diagnose;
@@ -14,6 +14,7 @@ pub mod html;
 mod journal;
 pub mod pairs;
 pub mod pipeline;
+pub mod plot;
 mod preview;
 pub mod report;
 mod resolve;
@@ -21,6 +22,7 @@ pub mod run;
 mod step;
 pub mod tiles;
 pub mod train;
+pub mod training_report;
 
 pub use error::Error;
 pub use pipeline::Pipeline;
