@@ -10,7 +10,7 @@
 //! ```
 //!
 //! `T` tone curve, `M` color matrix, `G` white-balance gains. `iso` 100 to 12,000 is the range of
-//! shot noise of the paper (mobile sensors; a full frame has as little at ten times the number).
+//! shot noise that the paper draws from; it is a scale, not the number on a given camera.
 //!
 //! Differences from the papers. Demosaicking softens a picture that has been through it once: by
 //! default only its effect on the noise is kept, so that `clean` stays the target and without noise
@@ -21,8 +21,8 @@
 //! Gaussian kernels on the noise in BT.601 luma and chroma, an ideal in-camera denoiser that spares
 //! the edges.
 //!
-//! Ranges for training: JPEG photographs of full-frame and half-frame cameras at ISO 800 to 6400
-//! (45 pairs of PolyU, noisy less mean, arXiv:1804.02603) are covered by `iso` log-uniform in 400 to
+//! Ranges for training: JPEG photographs of full-frame and APS-C cameras at ISO 800 to 6400
+//! (45 pairs of `PolyU`, noisy less mean, arXiv:1804.02603) are covered by `iso` log-uniform in 400 to
 //! 4800, `luma_blur` 0 to 0.8, `chroma_blur` 1.5 to 4, either demosaicking, `quality` 75 to 95 with
 //! half of them at 75 (those files'), `tone` three times of four `smoothstep` (noise is weakest in
 //! the white, as there). Medians, theirs and so drawn: deviation of green 3.5 and 3.5 of 255; its
@@ -34,7 +34,7 @@
 //! borders. Cost: two decodings and demosaickings, one for the noise and one without it.
 //!
 //! Reference: T. Brooks, B. Mildenhall, T. Xue, J. Chen, D. Sharlet, J. T. Barron, "Unprocessing
-//! images for learned raw denoising", CVPR 2019, arXiv:1811.11127 (ranges, matrices, (3) to (5));
+//! images for learned raw denoising", CVPR 2019, arXiv:1811.11127 (ranges, matrices);
 //! S. Guo, Z. Yan, K. Zhang, W. Zuo, L. Zhang, "Toward convolutional blind denoising of real
 //! photographs", CVPR 2019, arXiv:1807.04686 (noise through demosaicking and JPEG).
 
