@@ -7,6 +7,7 @@
 mod engine;
 mod error;
 mod graph;
+pub mod import;
 mod kernels;
 pub mod models;
 pub mod pca;

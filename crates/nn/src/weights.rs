@@ -8,6 +8,7 @@ mod precision;
 pub mod safetensors;
 
 pub use card::ModelCard;
+pub(crate) use dtype::Dtype;
 pub use precision::Precision;
 
 use crate::{Graph, NnError, Tensors};
