@@ -1,7 +1,12 @@
 //! Architectures, one file each.
 
+mod dncnn;
+mod ffdnet;
+mod options;
 mod restorer;
 
+pub use dncnn::DnCnn;
+pub use ffdnet::FfdNet;
 pub use restorer::Restorer;
 
 use crate::{Graph, ModelCard, Net, NnError};
@@ -14,6 +19,12 @@ use serde::{Deserialize, Serialize};
 pub enum Model {
     /// Our own restorer.
     Restorer(Restorer),
+    /// Plain stack of convolutions that predicts the noise (Zhang 2017).
+    #[serde(rename = "dncnn")]
+    DnCnn(DnCnn),
+    /// Denoiser at half size that is told the noise level (Zhang 2018).
+    #[serde(rename = "ffdnet")]
+    FfdNet(FfdNet),
 }
 
 /// What a net is told beside the image, as further channels of the image's size.
@@ -88,6 +99,8 @@ impl Model {
     pub fn validate(&self) -> Result<(), NnError> {
         match self {
             Self::Restorer(m) => m.validate(),
+            Self::DnCnn(m) => m.validate(),
+            Self::FfdNet(m) => m.validate(),
         }
     }
 
@@ -95,6 +108,8 @@ impl Model {
     pub fn graph(&self) -> Graph {
         match self {
             Self::Restorer(m) => m.graph(),
+            Self::DnCnn(m) => m.graph(),
+            Self::FfdNet(m) => m.graph(),
         }
     }
 
@@ -102,6 +117,8 @@ impl Model {
     pub fn start(&self, seed: u64) -> Net {
         match self {
             Self::Restorer(m) => m.start(seed),
+            Self::DnCnn(m) => m.start(seed),
+            Self::FfdNet(m) => m.start(seed),
         }
     }
 
@@ -109,6 +126,8 @@ impl Model {
     pub fn channels(&self) -> usize {
         match self {
             Self::Restorer(m) => m.channels,
+            Self::DnCnn(m) => m.channels,
+            Self::FfdNet(m) => m.channels,
         }
     }
 
@@ -116,6 +135,8 @@ impl Model {
     pub fn conditioning(&self) -> Conditioning {
         match self {
             Self::Restorer(_) => Conditioning::SigmaIfKnown,
+            Self::DnCnn(_) => Conditioning::None,
+            Self::FfdNet(_) => Conditioning::Sigma,
         }
     }
 
@@ -123,6 +144,8 @@ impl Model {
     pub fn alignment(&self) -> usize {
         match self {
             Self::Restorer(_) => Restorer::ALIGNMENT,
+            Self::DnCnn(_) => 1,
+            Self::FfdNet(_) => FfdNet::ALIGNMENT,
         }
     }
 }
@@ -134,7 +157,18 @@ mod tests {
     #[test]
     fn a_card_gives_back_its_model() {
         let model = Model::Restorer(Restorer { channels: 3, ..Restorer::default() });
-        assert_eq!(Model::of(&model.card()).unwrap(), model);
+        let dncnn = Model::DnCnn(DnCnn { batch_norm: true, ..DnCnn::default() });
+        let ffdnet = Model::FfdNet(FfdNet { layers: 12, ..FfdNet::default() });
+        assert_eq!(dncnn.card().architecture, "dncnn");
+        assert_eq!(ffdnet.card().architecture, "ffdnet");
+        for model in [&model, &dncnn, &ffdnet] {
+            assert_eq!(Model::of(&model.card()).unwrap(), *model);
+            let [c, side] =
+                [model.channels() + model.conditioning().channels(), 4 * model.alignment()];
+            let graph = model.graph();
+            let shapes = graph.shapes([c, side, side]).unwrap();
+            assert_eq!(shapes[graph.output()], [model.channels(), side, side]);
+        }
         let mut card = model.card();
         card.architecture = "oracle".to_owned();
         assert!(Model::of(&card).unwrap_err().to_string().contains("oracle"));

@@ -130,7 +130,7 @@ fn imported_dncnn_reproduces_the_reference_gray_and_color() {
             let bytes =
                 safetensors::write(&tensors, precision, &safetensors::Metadata::new()).unwrap();
             let (stored, _) = safetensors::read(&bytes).unwrap();
-            let restored = run(config.graph().unwrap(), stored, shape, &noisy);
+            let restored = run(config.graph(), stored, shape, &noisy);
             let worst = difference(&restored, &wanted);
             println!("{file} {precision:?}: {} bytes, largest difference {worst:.2e}", bytes.len());
             assert!(worst <= bound, "{file} {precision:?}: {worst}");
@@ -147,7 +147,7 @@ fn imported_ffdnet_reproduces_the_reference() {
     let worst = |order| {
         let (config, tensors) = import::ffdnet(tensors.clone(), order).unwrap();
         assert_eq!((config.channels, config.layers, config.features), (1, 15, 64));
-        let restored = run(config.graph().unwrap(), tensors, [2, 96, 96], &input);
+        let restored = run(config.graph(), tensors, [2, 96, 96], &input);
         difference(&restored, &npy("ffdnet_gray_out"))
     };
     let (right, wrong) = (worst(SubImages::ColumnMajor), worst(SubImages::RowMajor));
@@ -164,10 +164,10 @@ fn old_file_with_batch_norm_denoises_and_folds_to_the_same_net() {
     assert!(tensors.contains_key("module.dncnn.0.weight"));
     let (config, tensors) = import::dncnn(tensors).unwrap();
     assert_eq!((config.layers, config.features, config.batch_norm), (17, 64, true));
-    let graph = config.graph().unwrap();
+    let graph = config.graph();
     let (folded, numbers) = import::fold_batch_norm(&graph, &tensors).unwrap();
     let plain = models::DnCnn { batch_norm: false, ..config };
-    assert_eq!(folded, plain.graph().unwrap());
+    assert_eq!(folded, plain.graph());
     // The shared input is a picture with noise of sigma 25; the authors' net says what it is.
     let noisy = npy("dncnn_gray_in");
     let restored = run(graph, tensors, [1, 96, 96], &noisy);
@@ -206,7 +206,7 @@ fn other_old_files_are_read() {
 #[ignore = "needs the shared sets"]
 fn a_net_of_another_kind_is_refused_with_every_name() {
     let tensors = import::read(&shared("dncnn_gray_sigma25.safetensors")).unwrap();
-    let graph = models::DnCnn { layers: 18, ..models::DnCnn::default() }.graph().unwrap();
+    let graph = models::DnCnn { layers: 18, ..models::DnCnn::default() }.graph();
     let error = restora_nn::weights::check(&tensors, &graph).unwrap_err();
     let NnError::Input(text) = &error else { panic!("{error}") };
     assert!(text.contains("`conv17.weight` [1, 64, 3, 3] is missing"), "{text}");

@@ -29,12 +29,13 @@ pub fn dncnn(tensors: Tensors) -> Result<(DnCnn, Tensors), NnError> {
     let (channels, features) = ends(&links)?;
     let batch_norm = links.iter().any(|l| l.norm.is_some());
     let config = DnCnn { channels, layers: links.len(), features, batch_norm };
+    config.validate()?;
     let last = links.len() - 1;
     let mut named = Tensors::new();
     for (i, link) in links.into_iter().enumerate() {
         add(&mut named, i, link, batch_norm && i > 0 && i < last);
     }
-    weights::check(&named, &config.graph()?)?;
+    weights::check(&named, &config.graph())?;
     Ok((config, named))
 }
 
@@ -47,11 +48,12 @@ pub fn ffdnet(tensors: Tensors, order: SubImages) -> Result<(FfdNet, Tensors), N
     let (outputs, features) = ends(&links)?;
     let (layers, last) = (links.len(), links.len() - 1);
     let config = FfdNet { channels: outputs / 4, layers, features };
+    config.validate()?;
     let mut named = Tensors::new();
     for (i, link) in links.into_iter().enumerate() {
         add(&mut named, i, link, false);
     }
-    weights::check(&named, &config.graph()?)?;
+    weights::check(&named, &config.graph())?;
     if order == SubImages::ColumnMajor {
         // Swapping the middle two of each four turns one order into the other.
         let swap = |channel: usize| match channel {

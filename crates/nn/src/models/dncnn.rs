@@ -16,7 +16,7 @@
 //! doi 10.1109/TIP.2017.2662206.
 
 use super::options::{gray_or_color, within};
-use crate::{Graph, NnError, Op};
+use crate::{Graph, Net, NnError, Op};
 use serde::{Deserialize, Serialize};
 
 /// Options of the net.
@@ -40,15 +40,17 @@ impl Default for DnCnn {
 }
 
 impl DnCnn {
-    /// The layers; tensors are named `conv0.weight`, `conv0.bias`, `bn1.weight` and so on.
-    ///
     /// # Errors
     /// [`NnError::Param`] for an option out of its range.
-    pub fn graph(&self) -> Result<Graph, NnError> {
+    pub fn validate(&self) -> Result<(), NnError> {
         gray_or_color(self.channels)?;
         within("layers", self.layers, 3..=64)?;
-        within("features", self.features, 1..=512)?;
-        let (features, last) = (self.features, self.layers - 1);
+        within("features", self.features, 1..=512)
+    }
+
+    /// The layers; tensors are named `conv0.weight`, `conv0.bias`, `bn1.weight` and so on.
+    pub fn graph(&self) -> Graph {
+        let (features, last) = (self.features, self.layers.saturating_sub(1));
         let mut graph = Graph::new(self.channels);
         let mut at = graph.conv("conv0", graph.input(), [self.channels, features], 3);
         at = graph.relu(at);
@@ -66,19 +68,24 @@ impl DnCnn {
         }
         let noise = graph.conv(&format!("conv{last}"), at, [features, self.channels], 3);
         graph.push(Op::Sub, &[graph.input(), noise]);
-        Ok(graph)
+        graph
+    }
+
+    /// Random weights to start from.
+    pub fn start(&self, seed: u64) -> Net {
+        Net::random(self.graph(), seed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Net, Tensors, Value};
+    use crate::{Tensors, Value};
 
     #[test]
     fn it_has_the_paper_s_number_of_weights() {
         let count = |net: DnCnn| {
-            let parameters = net.graph().unwrap().parameters();
+            let parameters = net.graph().parameters();
             parameters.iter().map(|(_, s, _)| s.iter().product::<usize>()).sum::<usize>()
         };
         // 555137 for the gray and 668227 for the color net: the shared files of the authors.
@@ -90,7 +97,7 @@ mod tests {
 
     #[test]
     fn with_weights_of_zero_the_image_comes_back() {
-        let graph = DnCnn { features: 4, layers: 3, ..DnCnn::default() }.graph().unwrap();
+        let graph = DnCnn { features: 4, layers: 3, ..DnCnn::default() }.graph();
         assert_eq!(graph.shapes([1, 5, 7]).unwrap()[graph.output()], [1, 5, 7]);
         let zeros: Tensors =
             graph.parameters().into_iter().map(|(n, s, _)| (n, crate::Tensor::zeros(&s))).collect();
@@ -103,7 +110,7 @@ mod tests {
     #[test]
     fn options_out_of_range_are_refused_by_name() {
         let refused = |net: DnCnn, part: &str| {
-            let error = net.graph().unwrap_err();
+            let error = net.validate().unwrap_err();
             assert!(matches!(&error, NnError::Param(m) if m.contains(part)), "{error}");
         };
         refused(DnCnn { channels: 2, ..DnCnn::default() }, "`channels`");

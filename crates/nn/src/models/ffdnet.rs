@@ -16,7 +16,7 @@
 //! Denoising", IEEE TIP 27(9), 2018, doi 10.1109/TIP.2018.2839891.
 
 use super::options::{gray_or_color, within};
-use crate::{Graph, NnError, Op};
+use crate::{Graph, Net, NnError, Op};
 use serde::{Deserialize, Serialize};
 
 /// Options of the net.
@@ -38,15 +38,20 @@ impl Default for FfdNet {
 }
 
 impl FfdNet {
-    /// The layers; tensors are named `conv0.weight`, `conv0.bias` and so on.
-    ///
+    /// Rows and columns of the input are multiples of this.
+    pub const ALIGNMENT: usize = 2;
+
     /// # Errors
     /// [`NnError::Param`] for an option out of its range.
-    pub fn graph(&self) -> Result<Graph, NnError> {
+    pub fn validate(&self) -> Result<(), NnError> {
         gray_or_color(self.channels)?;
         within("layers", self.layers, 3..=64)?;
-        within("features", self.features, 1..=512)?;
-        let (features, last) = (self.features, self.layers - 1);
+        within("features", self.features, 1..=512)
+    }
+
+    /// The layers; tensors are named `conv0.weight`, `conv0.bias` and so on.
+    pub fn graph(&self) -> Graph {
+        let (features, last) = (self.features, self.layers.saturating_sub(1));
         let inputs = 4 * self.channels + 1;
         let mut graph = Graph::new(self.channels + 1);
         let mut at = graph.push(Op::PixelUnshuffle { factor: 2 }, &[graph.input()]);
@@ -58,7 +63,12 @@ impl FfdNet {
         }
         at = graph.conv(&format!("conv{last}"), at, [features, 4 * self.channels], 3);
         graph.push(Op::PixelShuffle { factor: 2 }, &[at]);
-        Ok(graph)
+        graph
+    }
+
+    /// Random weights to start from.
+    pub fn start(&self, seed: u64) -> Net {
+        Net::random(self.graph(), seed)
     }
 }
 
@@ -68,21 +78,21 @@ mod tests {
 
     #[test]
     fn it_has_the_authors_number_of_weights_and_keeps_the_size() {
-        let graph = FfdNet::default().graph().unwrap();
+        let graph = FfdNet::default().graph();
         let parameters = graph.parameters();
         let count: usize = parameters.iter().map(|(_, s, _)| s.iter().product::<usize>()).sum();
         assert_eq!(count, 485_316);
         assert_eq!(graph.shapes([2, 6, 10]).unwrap()[graph.output()], [1, 6, 10]);
         assert!(graph.shapes([2, 7, 10]).is_err());
-        let color = FfdNet { channels: 3, layers: 12, features: 96 }.graph().unwrap();
+        let color = FfdNet { channels: 3, layers: 12, features: 96 }.graph();
         assert_eq!(color.shapes([4, 6, 10]).unwrap()[color.output()], [3, 6, 10]);
     }
 
     #[test]
     fn options_out_of_range_are_refused_by_name() {
-        let error = FfdNet { layers: 65, ..FfdNet::default() }.graph().unwrap_err();
+        let error = FfdNet { layers: 65, ..FfdNet::default() }.validate().unwrap_err();
         assert!(error.to_string().contains("`layers` must be in 3..=64, got 65"), "{error}");
-        assert!(FfdNet { channels: 4, ..FfdNet::default() }.graph().is_err());
-        assert!(FfdNet { features: 0, ..FfdNet::default() }.graph().is_err());
+        assert!(FfdNet { channels: 4, ..FfdNet::default() }.validate().is_err());
+        assert!(FfdNet { features: 0, ..FfdNet::default() }.validate().is_err());
     }
 }

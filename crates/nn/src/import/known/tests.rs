@@ -102,7 +102,7 @@ fn sub_images_in_columns_give_the_transposed_image_s_result() {
         assert_eq!(config, models::FfdNet { channels: 1, layers: 3, features: 6 });
         let input = [image, &[0.1; 64]].concat();
         let x = Value::from_planes(1, [2, 8, 8], &input).unwrap();
-        Net::new(config.graph().unwrap(), ours).unwrap().forward(x, 1).unwrap().to_planes()
+        Net::new(config.graph(), ours).unwrap().forward(x, 1).unwrap().to_planes()
     };
     let transposed = |v: &[f32]| -> Vec<f32> { (0..64).map(|i| v[i % 8 * 8 + i / 8]).collect() };
     let image: Vec<f32> = (0..64).map(|i| (i as f32 * 0.73).sin()).collect();
