@@ -10,6 +10,7 @@ mod graph;
 pub mod import;
 mod kernels;
 pub mod models;
+pub mod onnx;
 pub mod pca;
 mod tensor;
 pub mod train;
