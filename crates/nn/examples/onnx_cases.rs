@@ -9,7 +9,10 @@
 //! `NAME.out.npy` and, where the net has a code, `NAME.code.npy`.
 
 use restora_image::Rng;
-use restora_nn::models::{DnCnn, FfdNet, Restorer};
+use restora_nn::models::{
+    ConvAutoencoder, ConvDenoisingAutoencoder, DenseDenoisingAutoencoder, DnCnn, FfdNet, Restorer,
+    UNet,
+};
 use restora_nn::{Graph, Model, Net, Op, Tensors, Value, onnx};
 use std::error::Error;
 use std::path::Path;
@@ -43,10 +46,24 @@ fn main() -> Result<()> {
         ("model_ffdnet_gray", Model::FfdNet(FfdNet::default())),
         ("model_ffdnet_color", Model::FfdNet(FfdNet { channels: 3, layers: 12, features: 96 })),
         ("model_restorer", Model::Restorer(Restorer { channels: 3, ..Restorer::default() })),
+        (
+            "model_dense_denoising",
+            Model::DenseDenoisingAutoencoder(DenseDenoisingAutoencoder::default()),
+        ),
+        ("model_conv_autoencoder", Model::ConvAutoencoder(ConvAutoencoder::default())),
+        (
+            "model_conv_denoising",
+            Model::ConvDenoisingAutoencoder(ConvDenoisingAutoencoder::default()),
+        ),
+        ("model_unet", Model::UNet(UNet { base: 8, ..UNet::default() })),
     ];
     for (name, model) in models {
         let channels = model.channels() + model.conditioning().channels();
-        case(folder, name, &model.graph(), [[channels, 16, 16], [channels, 40, 56]])?;
+        let shapes = match model.fixed_shape() {
+            Some(shape) => [shape; 2],
+            None => [[channels, 16, 16], [channels, 40, 56]],
+        };
+        case(folder, name, &model.graph(), shapes)?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Seconds of a training step and of a forward pass: `cargo run --release -p restora-nn --example step_times`.
 
-use restora_nn::models::Restorer;
+use restora_nn::models::{Architecture, Restorer};
 use restora_nn::train::{Batch, Loss, Trainer, TrainerOptions};
 use restora_nn::{NnError, Value};
 use std::time::Instant;

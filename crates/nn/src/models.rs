@@ -1,16 +1,62 @@
 //! Architectures, one file each.
 
+mod blocks;
+mod conv_autoencoder;
+mod conv_denoising_autoencoder;
+mod dense_autoencoder;
+mod dense_denoising_autoencoder;
 mod dncnn;
 mod ffdnet;
 mod options;
 mod restorer;
+#[cfg(test)]
+mod tests;
+mod unet;
 
+pub use conv_autoencoder::ConvAutoencoder;
+pub use conv_denoising_autoencoder::ConvDenoisingAutoencoder;
+pub use dense_autoencoder::{Activation, DenseAutoencoder};
+pub use dense_denoising_autoencoder::DenseDenoisingAutoencoder;
 pub use dncnn::DnCnn;
 pub use ffdnet::FfdNet;
 pub use restorer::Restorer;
+pub use unet::UNet;
 
-use crate::{Graph, ModelCard, Net, NnError};
+use crate::{Graph, ModelCard, Net, NnError, Shape};
 use serde::{Deserialize, Serialize};
+
+/// What an architecture says of itself. [`Model`] has the same methods for all of them.
+pub trait Architecture {
+    /// # Errors
+    /// [`NnError::Param`] naming the first option out of its range.
+    fn validate(&self) -> Result<(), NnError>;
+
+    /// The layers, for options that [`Architecture::validate`] has passed.
+    fn graph(&self) -> Graph;
+
+    /// Random weights to start from.
+    fn start(&self, seed: u64) -> Net {
+        Net::random(self.graph(), seed)
+    }
+
+    /// Channels of the image.
+    fn channels(&self) -> usize;
+
+    /// What it is told beside the image.
+    fn conditioning(&self) -> Conditioning {
+        Conditioning::None
+    }
+
+    /// Rows and columns of its input are multiples of this.
+    fn alignment(&self) -> usize {
+        1
+    }
+
+    /// The only shape it takes, if there is but one: channels, rows, columns.
+    fn fixed_shape(&self) -> Option<Shape> {
+        None
+    }
+}
 
 /// Every architecture with its options; in JSON `{"architecture": "restorer", "channels": 3}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +71,17 @@ pub enum Model {
     /// Denoiser at half size that is told the noise level (Zhang 2018).
     #[serde(rename = "ffdnet")]
     FfdNet(FfdNet),
+    /// Dense layers around a code.
+    DenseAutoencoder(DenseAutoencoder),
+    /// The same shape, for pictures that come noisy.
+    DenseDenoisingAutoencoder(DenseDenoisingAutoencoder),
+    /// Convolutions around a code.
+    ConvAutoencoder(ConvAutoencoder),
+    /// Convolutions all the way, for noisy pictures of any size.
+    ConvDenoisingAutoencoder(ConvDenoisingAutoencoder),
+    /// The U-Net.
+    #[serde(rename = "unet")]
+    UNet(UNet),
 }
 
 /// What a net is told beside the image, as further channels of the image's size.
@@ -94,83 +151,52 @@ impl Model {
         ModelCard::new(name.as_ref().and_then(|n| n.as_str()).unwrap_or_default(), config)
     }
 
+    fn architecture(&self) -> &dyn Architecture {
+        match self {
+            Self::Restorer(m) => m,
+            Self::DnCnn(m) => m,
+            Self::FfdNet(m) => m,
+            Self::DenseAutoencoder(m) => m,
+            Self::DenseDenoisingAutoencoder(m) => m,
+            Self::ConvAutoencoder(m) => m,
+            Self::ConvDenoisingAutoencoder(m) => m,
+            Self::UNet(m) => m,
+        }
+    }
+
     /// # Errors
     /// [`NnError::Param`] if an option is out of range.
     pub fn validate(&self) -> Result<(), NnError> {
-        match self {
-            Self::Restorer(m) => m.validate(),
-            Self::DnCnn(m) => m.validate(),
-            Self::FfdNet(m) => m.validate(),
-        }
+        self.architecture().validate()
     }
 
     /// The layers.
     pub fn graph(&self) -> Graph {
-        match self {
-            Self::Restorer(m) => m.graph(),
-            Self::DnCnn(m) => m.graph(),
-            Self::FfdNet(m) => m.graph(),
-        }
+        self.architecture().graph()
     }
 
     /// Random weights to start from.
     pub fn start(&self, seed: u64) -> Net {
-        match self {
-            Self::Restorer(m) => m.start(seed),
-            Self::DnCnn(m) => m.start(seed),
-            Self::FfdNet(m) => m.start(seed),
-        }
+        self.architecture().start(seed)
     }
 
     /// Channels of the image.
     pub fn channels(&self) -> usize {
-        match self {
-            Self::Restorer(m) => m.channels,
-            Self::DnCnn(m) => m.channels,
-            Self::FfdNet(m) => m.channels,
-        }
+        self.architecture().channels()
     }
 
     /// What it is told beside the image.
     pub fn conditioning(&self) -> Conditioning {
-        match self {
-            Self::Restorer(_) => Conditioning::SigmaIfKnown,
-            Self::DnCnn(_) => Conditioning::None,
-            Self::FfdNet(_) => Conditioning::Sigma,
-        }
+        self.architecture().conditioning()
     }
 
     /// Rows and columns of its input are multiples of this.
     pub fn alignment(&self) -> usize {
-        match self {
-            Self::Restorer(_) => Restorer::ALIGNMENT,
-            Self::DnCnn(_) => 1,
-            Self::FfdNet(_) => FfdNet::ALIGNMENT,
-        }
+        self.architecture().alignment()
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_card_gives_back_its_model() {
-        let model = Model::Restorer(Restorer { channels: 3, ..Restorer::default() });
-        let dncnn = Model::DnCnn(DnCnn { batch_norm: true, ..DnCnn::default() });
-        let ffdnet = Model::FfdNet(FfdNet { layers: 12, ..FfdNet::default() });
-        assert_eq!(dncnn.card().architecture, "dncnn");
-        assert_eq!(ffdnet.card().architecture, "ffdnet");
-        for model in [&model, &dncnn, &ffdnet] {
-            assert_eq!(Model::of(&model.card()).unwrap(), *model);
-            let [c, side] =
-                [model.channels() + model.conditioning().channels(), 4 * model.alignment()];
-            let graph = model.graph();
-            let shapes = graph.shapes([c, side, side]).unwrap();
-            assert_eq!(shapes[graph.output()], [model.channels(), side, side]);
-        }
-        let mut card = model.card();
-        card.architecture = "oracle".to_owned();
-        assert!(Model::of(&card).unwrap_err().to_string().contains("oracle"));
+    /// The only shape it takes, if there is but one: channels, rows, columns.
+    pub fn fixed_shape(&self) -> Option<Shape> {
+        self.architecture().fixed_shape()
     }
 }

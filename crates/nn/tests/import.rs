@@ -3,7 +3,7 @@
 
 use restora_image::ErrorKind;
 use restora_nn::import::{self, SubImages};
-use restora_nn::models;
+use restora_nn::models::{self, Architecture};
 use restora_nn::weights::safetensors;
 use restora_nn::{Graph, Net, NnError, Precision, Tensors, Value};
 use std::path::Path;

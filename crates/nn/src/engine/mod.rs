@@ -9,7 +9,7 @@ mod parallel;
 mod pool;
 mod rearrange;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod value;
 
 pub use backward::{LossGradient, Step};

@@ -92,30 +92,35 @@ impl Net {
     /// # Errors
     /// [`NnError::Input`] that lists every tensor that is missing, too much or of another shape.
     pub fn new(graph: Graph, mut tensors: Tensors) -> Result<Self, NnError> {
+        // Nothing is allocated for the net before all shapes are known to be those of the tensors,
+        // which are there.
         let mut wrong = Vec::new();
-        let mut net = Self::zeros(graph);
-        for parameter in &mut net.parameters {
-            let name = &parameter.name;
-            match tensors.remove(name) {
+        let wanted = graph.parameters();
+        for (name, shape, _) in &wanted {
+            match tensors.get(name).map(Tensor::shape) {
                 None => wrong.push(format!("`{name}` is missing")),
-                Some(t) if t.shape() != parameter.shape => {
-                    wrong.push(format!(
-                        "`{name}` is {:?}, wanted {:?}",
-                        t.shape(),
-                        parameter.shape
-                    ));
+                Some(came) if came != shape => {
+                    wrong.push(format!("`{name}` is {came:?}, wanted {shape:?}"));
                 }
-                Some(t) => {
-                    parameter.data = parameter.order().map(|i| t.data()[i]).collect();
-                }
+                Some(_) => {}
             }
         }
-        wrong.extend(tensors.keys().map(|name| format!("`{name}` is not part of the net")));
-        if wrong.is_empty() {
-            Ok(net)
-        } else {
-            Err(NnError::Input(format!("the weights do not fit the net: {}", wrong.join("; "))))
+        let known: std::collections::BTreeSet<&str> = wanted.iter().map(|w| w.0.as_str()).collect();
+        let extra = tensors.keys().filter(|name| !known.contains(name.as_str()));
+        wrong.extend(extra.map(|name| format!("`{name}` is not part of the net")));
+        if !wrong.is_empty() {
+            return Err(NnError::Input(format!(
+                "the weights do not fit the net: {}",
+                wrong.join("; ")
+            )));
         }
+        let mut net = Self::zeros(graph);
+        for parameter in &mut net.parameters {
+            if let Some(t) = tensors.remove(&parameter.name) {
+                parameter.data = parameter.order().map(|i| t.data()[i]).collect();
+            }
+        }
+        Ok(net)
     }
 
     /// A net with random weights: He initialization (arXiv 1502.01852), uniform, gain 1 for the
@@ -193,6 +198,11 @@ impl Net {
             let factor = factor(&parameter.name);
             parameter.data.iter_mut().for_each(|x| *x *= factor);
         }
+    }
+
+    /// The numbers of a tensor, in the net's own order.
+    pub(crate) fn data_mut(&mut self, name: &str) -> Option<&mut Vec<f32>> {
+        self.parameters.iter_mut().find(|p| p.name == name).map(|p| &mut p.data)
     }
 
     /// The layers.

@@ -62,6 +62,31 @@ fn assert_gradients(graph: &Graph, n: usize, shape: [usize; 3]) {
     }
 }
 
+/// Compares the norm of the gradient of every tensor with the slope of the loss along it. Corners of
+/// rectifiers, which spoil differences along a single weight, even out here.
+pub(crate) fn assert_slopes(mut net: Net, n: usize, shape: [usize; 3]) {
+    let x = random(n, shape, 1);
+    let found = net.step(x.clone(), false, 1, loss).unwrap();
+    for (i, gradient) in found.gradients.iter().enumerate() {
+        if !net.parameters[i].trained {
+            continue;
+        }
+        let norm = gradient.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
+        let start = net.parameters[i].data.clone();
+        let mut at = |h: f64| {
+            for ((w, s), g) in net.parameters[i].data.iter_mut().zip(&start).zip(gradient) {
+                *w = s + (h / norm * f64::from(*g)) as f32;
+            }
+            net.step(x.clone(), false, 1, loss).unwrap().loss
+        };
+        let h = 5e-4;
+        let slope = (at(h) - at(-h)) / (2.0 * h);
+        at(0.0);
+        let name = &net.parameters[i].name;
+        assert!(norm > 0.0 && (slope / norm - 1.0).abs() < 0.03, "{name}: {norm} against {slope}");
+    }
+}
+
 fn conv(
     graph: &mut Graph,
     name: &str,

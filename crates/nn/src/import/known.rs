@@ -6,7 +6,7 @@
 //! (a `ReLU` counts) and a missing bias is zero.
 
 use super::KeyMap;
-use crate::models::{DnCnn, FfdNet};
+use crate::models::{Architecture, DnCnn, FfdNet};
 use crate::{NnError, Tensor, Tensors, weights};
 use std::collections::BTreeMap;
 

@@ -15,8 +15,9 @@
 //! Reference: Zhang, Zuo, Chen, Meng, Zhang, "Beyond a Gaussian Denoiser", IEEE TIP 26(7), 2017,
 //! doi 10.1109/TIP.2017.2662206.
 
+use super::Architecture;
 use super::options::{gray_or_color, within};
-use crate::{Graph, Net, NnError, Op};
+use crate::{Graph, NnError, Op};
 use serde::{Deserialize, Serialize};
 
 /// Options of the net.
@@ -39,17 +40,17 @@ impl Default for DnCnn {
     }
 }
 
-impl DnCnn {
+impl Architecture for DnCnn {
     /// # Errors
     /// [`NnError::Param`] for an option out of its range.
-    pub fn validate(&self) -> Result<(), NnError> {
+    fn validate(&self) -> Result<(), NnError> {
         gray_or_color(self.channels)?;
         within("layers", self.layers, 3..=64)?;
         within("features", self.features, 1..=512)
     }
 
     /// The layers; tensors are named `conv0.weight`, `conv0.bias`, `bn1.weight` and so on.
-    pub fn graph(&self) -> Graph {
+    fn graph(&self) -> Graph {
         let (features, last) = (self.features, self.layers.saturating_sub(1));
         let mut graph = Graph::new(self.channels);
         let mut at = graph.conv("conv0", graph.input(), [self.channels, features], 3);
@@ -71,16 +72,15 @@ impl DnCnn {
         graph
     }
 
-    /// Random weights to start from.
-    pub fn start(&self, seed: u64) -> Net {
-        Net::random(self.graph(), seed)
+    fn channels(&self) -> usize {
+        self.channels
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Tensors, Value};
+    use crate::{Net, Tensors, Value};
 
     #[test]
     fn it_has_the_paper_s_number_of_weights() {

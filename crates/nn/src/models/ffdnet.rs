@@ -16,7 +16,8 @@
 //! Denoising", IEEE TIP 27(9), 2018, doi 10.1109/TIP.2018.2839891.
 
 use super::options::{gray_or_color, within};
-use crate::{Graph, Net, NnError, Op};
+use super::{Architecture, Conditioning};
+use crate::{Graph, NnError, Op};
 use serde::{Deserialize, Serialize};
 
 /// Options of the net.
@@ -40,17 +41,19 @@ impl Default for FfdNet {
 impl FfdNet {
     /// Rows and columns of the input are multiples of this.
     pub const ALIGNMENT: usize = 2;
+}
 
+impl Architecture for FfdNet {
     /// # Errors
     /// [`NnError::Param`] for an option out of its range.
-    pub fn validate(&self) -> Result<(), NnError> {
+    fn validate(&self) -> Result<(), NnError> {
         gray_or_color(self.channels)?;
         within("layers", self.layers, 3..=64)?;
         within("features", self.features, 1..=512)
     }
 
     /// The layers; tensors are named `conv0.weight`, `conv0.bias` and so on.
-    pub fn graph(&self) -> Graph {
+    fn graph(&self) -> Graph {
         let (features, last) = (self.features, self.layers.saturating_sub(1));
         let inputs = 4 * self.channels + 1;
         let mut graph = Graph::new(self.channels + 1);
@@ -66,9 +69,16 @@ impl FfdNet {
         graph
     }
 
-    /// Random weights to start from.
-    pub fn start(&self, seed: u64) -> Net {
-        Net::random(self.graph(), seed)
+    fn channels(&self) -> usize {
+        self.channels
+    }
+
+    fn conditioning(&self) -> Conditioning {
+        Conditioning::Sigma
+    }
+
+    fn alignment(&self) -> usize {
+        Self::ALIGNMENT
     }
 }
 

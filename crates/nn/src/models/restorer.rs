@@ -16,7 +16,9 @@
 //! input, noise map) and `DRUNet` (Zhang et al. 2021, arXiv 2008.13751: U shape of residual blocks,
 //! joined by addition); the flag for "unknown" is ours.
 
-use crate::{Graph, Net, NnError, NodeId, Op};
+use super::blocks::{blocks, down, quiet, up};
+use super::{Architecture, Conditioning};
+use crate::{Graph, Net, NnError, Op};
 use serde::{Deserialize, Serialize};
 
 /// Widths and depths of a restorer.
@@ -40,10 +42,12 @@ impl Default for Restorer {
 impl Restorer {
     /// Rows and columns of the input are multiples of this.
     pub const ALIGNMENT: usize = 8;
+}
 
+impl Architecture for Restorer {
     /// # Errors
     /// [`NnError::Param`] where a width is 0 or beyond 4096, or a depth beyond 64.
-    pub fn validate(&self) -> Result<(), NnError> {
+    fn validate(&self) -> Result<(), NnError> {
         let ok = matches!(self.channels, 1 | 3)
             && self.widths.iter().all(|w| (1..=4096).contains(w))
             && self.blocks.iter().all(|&b| b <= 64);
@@ -55,8 +59,7 @@ impl Restorer {
         )))
     }
 
-    /// The layers.
-    pub fn graph(&self) -> Graph {
+    fn graph(&self) -> Graph {
         let [w0, w1, w2] = self.widths;
         let c = self.channels;
         let mut g = Graph::new(c + 2);
@@ -83,36 +86,23 @@ impl Restorer {
     /// Random weights to start from: the last layer of each block is a tenth of its usual size and
     /// that of the net 0, so that a new net hands its input on and trains at high rates (after
     /// Zhang, Dauphin, Ma 2019, arXiv 1901.09321).
-    pub fn start(&self, seed: u64) -> Net {
+    fn start(&self, seed: u64) -> Net {
         let mut net = Net::random(self.graph(), seed);
-        net.scale(|name| match name {
-            "tail.weight" => 0.0,
-            name if name.ends_with(".second.weight") => 0.1,
-            _ => 1.0,
-        });
+        net.scale(|name| if name == "tail.weight" { 0.0 } else { quiet(name) });
         net
     }
-}
 
-fn blocks(g: &mut Graph, name: &str, mut x: NodeId, width: usize, count: usize) -> NodeId {
-    for i in 0..count {
-        let y = g.conv(&format!("{name}.{i}.first"), x, [width, width], 3);
-        let y = g.relu(y);
-        let y = g.conv(&format!("{name}.{i}.second"), y, [width, width], 3);
-        x = g.push(Op::Add, &[y, x]);
+    fn channels(&self) -> usize {
+        self.channels
     }
-    x
-}
 
-/// A 2x2 convolution with stride 2.
-fn down(g: &mut Graph, name: &str, x: NodeId, [from, to]: [usize; 2]) -> NodeId {
-    let x = g.push(Op::PixelUnshuffle { factor: 2 }, &[x]);
-    g.conv(name, x, [4 * from, to], 1)
-}
+    fn conditioning(&self) -> Conditioning {
+        Conditioning::SigmaIfKnown
+    }
 
-/// A 2x2 transposed convolution with stride 2.
-fn up(g: &mut Graph, name: &str, x: NodeId, [inputs, outputs]: [usize; 2]) -> NodeId {
-    g.push(Op::UpConv2 { name: name.to_owned(), inputs, outputs }, &[x])
+    fn alignment(&self) -> usize {
+        Self::ALIGNMENT
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! that `examples/onnx_cases.rs` writes.
 
 use super::*;
-use crate::models::DnCnn;
+use crate::models::{Architecture, DnCnn};
 use crate::{Net, Tensor};
 
 fn small() -> (Graph, Tensors) {
