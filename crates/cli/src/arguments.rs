@@ -1,5 +1,6 @@
 //! The face of the command line.
 
+use crate::learning_arguments::{TRAIN_HELP, TrainArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use restora::data::Format;
 use restora::image::{Depth, Sigma};
@@ -27,6 +28,9 @@ pub enum Command {
     Compare(CompareArgs),
     /// List methods with their options and papers
     Methods(MethodsArgs),
+    /// Train a net on your own pictures
+    #[command(after_help = TRAIN_HELP, args_override_self = true)]
+    Train(Box<TrainArgs>),
 }
 
 const RESTORE_HELP: &str = "\

@@ -7,10 +7,12 @@
 mod arguments;
 mod compare;
 mod inspect;
+mod learning_arguments;
 mod methods;
 mod progress;
 mod restore;
 mod table;
+mod train;
 
 use arguments::{Command, Restora};
 use clap::Parser;
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Methods(args) => methods::methods(&args),
+        Command::Train(args) => train::run(&args),
     };
     match result {
         Ok(End::Done) => ExitCode::SUCCESS,

@@ -5,45 +5,26 @@
 //! weights, to the byte, as one that was not, on the same machine.
 
 mod batches;
+mod checkpoint;
 mod damage;
+mod options;
+mod report;
+mod score;
 
+pub use checkpoint::{checkpoint_options, checkpoint_path};
 pub use damage::Damage;
+pub use options::{TrainOptions, is_autoencoder, steps_of};
+pub use report::report;
 
 use crate::Error;
-use batches::{Batches, Drawing};
-use rayon::prelude::*;
-use restora_data::{Dataset, split, write_atomically};
-use restora_nn::train::{Batch, Trainer, TrainerOptions};
-use restora_nn::weights::safetensors::{self, Metadata};
-use restora_nn::{Model, Precision, Tensors, Weights};
+use batches::Batches;
+use checkpoint::State;
+use restora_data::{AtomicFile, Dataset, split, write_atomically};
+use restora_nn::{NnError, Precision, Weights};
+use score::score;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
-
-/// Everything that decides what comes out of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrainOptions {
-    /// The net.
-    pub model: Model,
-    /// Loss, optimizer, schedule, steps, seed.
-    pub trainer: TrainerOptions,
-    /// What is done to clean pictures; empty trains the net to reproduce its input.
-    pub damage: Vec<Damage>,
-    /// Patches of a step.
-    pub batch: usize,
-    /// Side of a patch; `None` takes whole pictures, which must then have one size.
-    pub patch: Option<usize>,
-    /// Flips and turns patches.
-    pub flips: bool,
-    /// How often a net that can do without is not told the noise level, `0..=1`.
-    pub blind: f64,
-    /// Part of the set that is kept for validation, `0..1`.
-    pub validation: f64,
-    /// Steps between two validations.
-    pub validate_every: u64,
-    /// Validations without a better one after which training ends; 0: never.
-    pub patience: u64,
-}
+use std::time::{Duration, Instant};
 
 /// A line of the history.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,14 +50,52 @@ pub struct HistoryRow {
 /// Where a run writes to, and whether it goes on from there.
 #[derive(Clone, Debug)]
 pub struct TrainFiles {
-    /// The weights. Beside them lie `.checkpoint` and `.history.json`.
+    /// The weights. Beside them lie `.history.json` and, while the run is not done, `.checkpoint`.
     pub output: PathBuf,
-    /// Goes on from the checkpoint.
+    /// Goes on from the checkpoint, or begins where there is none yet.
     pub resume: bool,
-    /// Weights to start from.
+    /// Weights to start from: a file of weights, or a checkpoint.
     pub start: Option<PathBuf>,
     /// Replaces an earlier file.
     pub overwrite: bool,
+    /// Longest time between two checkpoints. There is one at each validation as well.
+    pub checkpoint_every: Duration,
+}
+
+impl TrainFiles {
+    /// A new run that writes `output`, with a checkpoint every minute.
+    pub fn new(output: impl Into<PathBuf>) -> Self {
+        Self {
+            output: output.into(),
+            resume: false,
+            start: None,
+            overwrite: false,
+            checkpoint_every: Duration::from_mins(1),
+        }
+    }
+
+    /// Where the history is written.
+    pub fn history_path(&self) -> PathBuf {
+        self.output.with_extension("history.json")
+    }
+}
+
+/// Who is told how a run goes, and may stop it. A closure over rows is one.
+pub trait Watch {
+    /// A row of the history. `false` stops the run and leaves a checkpoint.
+    fn row(&mut self, row: &HistoryRow) -> bool;
+
+    /// A step, with the number of steps done, the loss of its batch, and the items of a batch.
+    /// `false` stops the run and leaves a checkpoint.
+    fn step(&mut self, _done: u64, _loss: f64, _batch: usize) -> bool {
+        true
+    }
+}
+
+impl<F: FnMut(&HistoryRow) -> bool> Watch for F {
+    fn row(&mut self, row: &HistoryRow) -> bool {
+        self(row)
+    }
 }
 
 /// What a run left.
@@ -88,229 +107,204 @@ pub struct Trained {
     pub history: Vec<HistoryRow>,
     /// Did it end before its last step because validation got no better?
     pub stopped_early: bool,
+    /// Pictures that could not be used, as far as they were drawn, with the reason.
+    pub unusable: Vec<String>,
 }
 
 /// Items that validation looks at.
 const VALIDATION_ITEMS: usize = 64;
 
-/// What a checkpoint holds beside the tensors.
-#[derive(Serialize, Deserialize)]
-struct Progress {
-    options: TrainOptions,
-    step: u64,
-    history: Vec<HistoryRow>,
-}
-
 /// Trains a net.
 ///
-/// `watch` is told every row of the history and may stop the run by returning `false`, which leaves
-/// a checkpoint.
+/// `watch` is told every step and every row of the history and may stop the run by returning `false`,
+/// which leaves a checkpoint and gives `None`.
+///
+/// Pictures that cannot be read or do not fit are passed over; they are listed in what is returned.
 ///
 /// # Errors
-/// Options out of range, pictures that cannot be read, files that cannot be written, and
-/// [`restora_nn::NnError::Diverged`], which leaves the last good checkpoint.
+/// Options out of range, files that cannot be written (found out before the first step) or that are
+/// there already, a set without a usable picture, and [`NnError::Diverged`], which names the last
+/// good checkpoint.
 pub fn train(
     set: &Dataset,
     options: &TrainOptions,
     files: &TrainFiles,
     threads: usize,
-    watch: &mut dyn FnMut(&HistoryRow) -> bool,
+    watch: &mut dyn Watch,
 ) -> Result<Option<Trained>, Error> {
     options.validate()?;
+    let checkpoint = checkpoint_path(&files.output);
+    check_files(files, &checkpoint)?;
+    let threads = threads.max(1);
+    let pool = pool(threads)?;
     let (train_items, validation_items) =
         split(set.len(), options.validation, options.trainer.seed)?;
-    let drawing = Drawing {
-        side: options.patch,
-        flips: options.flips,
-        blind: options.blind,
-        damage: &options.damage,
-        seed: options.trainer.seed,
-    };
-    let batches = Batches::new(set, train_items, &options.model, &drawing);
-    let held =
-        Batches::new(set, validation_items, &options.model, &Drawing { flips: false, ..drawing });
+    let batches = Batches::new(set, train_items, options);
+    let held = Batches::for_validation(set, validation_items, options);
+    let mut state = State::start(options, files, set.len())?;
     let validation = match held.len().min(VALIDATION_ITEMS) {
         0 => None,
-        n => Some(held.fixed(0..n)?),
+        n => Some(pool.install(|| held.fixed(0..n))?),
     };
-    let checkpoint = files.output.with_extension("checkpoint");
-    let (mut trainer, mut history) = start(options, files, &checkpoint)?;
-    let before = history.last().map_or(0.0, |r| r.seconds);
-    let (clock, mut sum, mut steps) = (Instant::now(), 0.0, 0_u64);
-    let mut next = Some(batches.batch(trainer.steps_done(), options.batch)?);
-    while trainer.steps_done() < options.trainer.steps {
-        let Some(batch) = next.take() else { break };
-        let after = trainer.steps_done() + 1;
-        let (report, following) =
-            rayon::join(|| trainer.step(batch, threads), || batches.batch(after, options.batch));
-        let report = report?;
-        next = Some(following?);
-        sum += report.loss;
-        steps += 1;
-        if after % options.validate_every != 0 && after != options.trainer.steps {
-            continue;
-        }
-        let seconds = before + clock.elapsed().as_secs_f64();
-        let last = history.last().map_or(0.0, |r| r.seconds);
-        let scores =
-            validation.as_ref().map(|v| score(&trainer, options, v, threads)).transpose()?;
-        history.push(HistoryRow {
-            step: after,
-            loss: sum / steps as f64,
-            validation_loss: scores.map(|s| s.loss),
-            validation_psnr: scores.map(|s| s.psnr),
-            validation_input_psnr: scores.map(|s| s.input_psnr),
-            rate: report.rate,
-            items_per_second: (steps as usize * options.batch) as f64 / (seconds - last).max(1e-9),
-            seconds,
+    let (before, clock) = (state.progress.seconds, Instant::now());
+    let mut saved = Instant::now();
+    let done = |state: &State| {
+        state.trainer.steps_done() >= options.trainer.steps
+            || is_stuck(&state.progress.history, options.patience)
+    };
+    let mut next = if done(&state) {
+        None
+    } else {
+        Some(pool.install(|| batches.batch(state.trainer.steps_done(), options.batch))?)
+    };
+    while let Some(batch) = next.take() {
+        let after = state.trainer.steps_done() + 1;
+        let trainer = &mut state.trainer;
+        let (report, following) = pool.install(|| {
+            rayon::join(|| trainer.step(batch, threads), || batches.batch(after, options.batch))
         });
-        (sum, steps) = (0.0, 0);
-        save_checkpoint(&trainer, options, &history, &checkpoint)?;
-        let goes_on = history.last().is_none_or(&mut *watch);
-        if is_stuck(&history, options.patience) {
+        let report = report.map_err(|e| told(e, &checkpoint))?;
+        let progress = &mut state.progress;
+        progress.since.0 += report.loss;
+        progress.since.1 += 1;
+        progress.seconds = before + clock.elapsed().as_secs_f64();
+        let mut goes_on = watch.step(after, report.loss, options.batch);
+        if after % options.validate_every == 0 || after == options.trainer.steps {
+            let scores = match &validation {
+                Some(batch) => {
+                    Some(pool.install(|| score(&state.trainer, options, batch, threads))?)
+                }
+                None => None,
+            };
+            if scores.is_some_and(|s| !(s.loss.is_finite() && s.psnr.is_finite())) {
+                let text = format!(
+                    "training diverged at step {after}: the loss on the validation \
+                                    pictures is no longer finite"
+                );
+                return Err(told(NnError::Diverged(text), &checkpoint));
+            }
+            let progress = &mut state.progress;
+            progress.seconds = before + clock.elapsed().as_secs_f64();
+            let last = progress.history.last().map_or(0.0, |r| r.seconds);
+            let (sum, steps) = std::mem::take(&mut progress.since);
+            let row = HistoryRow {
+                step: after,
+                loss: sum / steps.max(1) as f64,
+                validation_loss: scores.map(|s| s.loss),
+                validation_psnr: scores.map(|s| s.psnr),
+                validation_input_psnr: scores.map(|s| s.input_psnr),
+                rate: report.rate,
+                items_per_second: (steps as usize * options.batch) as f64
+                    / (progress.seconds - last).max(1e-9),
+                seconds: progress.seconds,
+            };
+            progress.history.push(row);
+            if options.patience > 0 && best(&progress.history) + 1 == progress.history.len() {
+                state.best = Some(state.trainer.weights());
+            }
+            save(&mut state, &checkpoint)?;
+            saved = Instant::now();
+            goes_on &= watch.row(&row);
+        }
+        if done(&state) {
             break;
         }
-        if !goes_on && after < options.trainer.steps {
+        if !goes_on {
+            save(&mut state, &checkpoint)?;
             return Ok(None);
         }
+        if saved.elapsed() >= files.checkpoint_every {
+            save(&mut state, &checkpoint)?;
+            saved = Instant::now();
+        }
+        next = Some(following?);
     }
-    let stopped_early = trainer.steps_done() < options.trainer.steps;
+    let history = std::mem::take(&mut state.progress.history);
+    let weights = finished(&mut state, options, &history, [batches.len(), set.len()]);
+    let replace = files.overwrite || files.resume;
+    write_atomically(&files.output, &weights.to_bytes(Precision::F32)?, replace)?;
+    let text = serde_json::to_string_pretty(&history).map_err(|e| Error::Fault(e.to_string()))?;
+    write_atomically(&files.history_path(), text.as_bytes(), true)?;
+    let _ = std::fs::remove_file(&checkpoint);
+    let unusable = [batches.unusable(), held.unusable()].concat();
+    let stopped_early = state.trainer.steps_done() < options.trainer.steps;
+    Ok(Some(Trained { weights, history, stopped_early, unusable }))
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.max(1))
+        .build()
+        .map_err(|e| Error::Usage(format!("no pool of {threads} threads: {e}")))
+}
+
+/// The weights to keep, with their card.
+fn finished(
+    state: &mut State,
+    options: &TrainOptions,
+    history: &[HistoryRow],
+    [used, there]: [usize; 2],
+) -> Weights {
+    let kept = if state.best.is_some() { history.get(best(history)) } else { history.last() };
     let mut card = options.model.card();
     card.seed = Some(options.trainer.seed);
     card.recipe = serde_json::to_value(options).unwrap_or_default();
-    card.data = format!("{} of {} pictures", batches.len(), set.len());
-    let weights = Weights { card, tensors: trainer.weights() };
-    write_atomically(
-        &files.output,
-        &weights.to_bytes(Precision::F32)?,
-        files.overwrite || files.resume,
-    )?;
-    let _ = std::fs::remove_file(&checkpoint);
-    Ok(Some(Trained { weights, history, stopped_early }))
-}
-
-impl TrainOptions {
-    /// # Errors
-    /// [`Error::Usage`] naming the first option out of range.
-    pub fn validate(&self) -> Result<(), Error> {
-        self.model.validate()?;
-        let usage = |text: String| Err(Error::Usage(text));
-        if self.batch == 0 || self.validate_every == 0 || self.trainer.steps == 0 {
-            return usage("`batch`, `validate_every` and `steps` must be 1 or more".to_owned());
-        }
-        if !(0.0..=1.0).contains(&self.blind) {
-            return usage(format!("`blind` must be in 0..=1, got {}", self.blind));
-        }
-        let alignment = self.model.alignment();
-        if let Some(side) = self.patch.filter(|s| *s == 0 || !s.is_multiple_of(alignment)) {
-            return usage(format!(
-                "`patch` must be a multiple of {alignment} for this net, got {side}"
-            ));
-        }
-        Ok(())
+    card.data = format!("{used} of {there} pictures");
+    if let Some(psnr) = kept.and_then(|row| row.validation_psnr) {
+        card.scores.insert("validation PSNR, dB".to_owned(), psnr);
     }
+    let tensors = state.best.take().unwrap_or_else(|| state.trainer.weights());
+    Weights { card, tensors }
 }
 
-#[derive(Clone, Copy)]
-struct Scores {
-    loss: f64,
-    psnr: f64,
-    input_psnr: f64,
+/// May the run write what it is going to write? Asked before it has cost hours.
+fn check_files(files: &TrainFiles, checkpoint: &Path) -> Result<(), Error> {
+    let name = files.output.display();
+    let checkpoint_is_there = checkpoint.exists();
+    if files.output.exists() && !files.overwrite && !(files.resume && checkpoint_is_there) {
+        let why = if files.resume { " and there is no checkpoint to resume" } else { "" };
+        return Err(Error::Usage(format!("{name} is already there{why}; --overwrite replaces it")));
+    }
+    if checkpoint_is_there && !files.resume && !files.overwrite {
+        return Err(Error::Usage(format!(
+            "{} is of an interrupted run: --resume goes on with it, --overwrite begins anew",
+            checkpoint.display()
+        )));
+    }
+    if checkpoint == files.output {
+        return Err(Error::Usage(format!("{name}: the ending `.checkpoint` is taken")));
+    }
+    drop(AtomicFile::create(&files.output, true)?);
+    drop(AtomicFile::create(checkpoint, true)?);
+    Ok(())
 }
 
-/// Loss and PSNR with the averaged weights, item by item so that memory stays small.
-fn score(
-    trainer: &Trainer,
-    options: &TrainOptions,
-    batch: &Batch,
-    threads: usize,
-) -> Result<Scores, Error> {
-    let net = restora_nn::Net::new(options.model.graph(), trainer.weights())?;
-    let n = batch.input.n;
-    let one = |i: usize| -> Result<[f64; 3], Error> {
-        let (input, target) = (batch.input.item(i), batch.target.item(i));
-        let output = net.forward(input.clone(), 1)?;
-        let psnr = |x: &[f32]| {
-            let squares = x.iter().zip(target.data()).map(|(a, b)| f64::from(a - b).powi(2));
-            -10.0 * (squares.sum::<f64>() / target.data().len() as f64).max(1e-12).log10()
-        };
-        let c = target.c;
-        let image: Vec<f32> =
-            input.data().chunks_exact(input.c).flat_map(|p| p[..c].to_vec()).collect();
-        let loss = trainer.options().loss.of(&output, &target)?.0;
-        Ok([loss, psnr(output.data()), psnr(&image)])
-    };
-    let all: Result<Vec<_>, Error> = if threads > 1 {
-        (0..n).into_par_iter().map(one).collect()
+fn save(state: &mut State, checkpoint: &Path) -> Result<(), Error> {
+    state.save(checkpoint).map_err(|e| match e {
+        Error::Nn(e) => told(e, checkpoint),
+        other => other,
+    })
+}
+
+/// A divergence with what is left of the run.
+fn told(error: NnError, checkpoint: &Path) -> Error {
+    let NnError::Diverged(text) = error else { return Error::Nn(error) };
+    let left = if checkpoint.exists() {
+        format!("the last good checkpoint is {0}; --start {0} begins from it", checkpoint.display())
     } else {
-        (0..n).map(one).collect()
+        "there was no checkpoint yet".to_owned()
     };
-    let mean = |k: usize, all: &[[f64; 3]]| all.iter().map(|s| s[k]).sum::<f64>() / n as f64;
-    let all = all?;
-    Ok(Scores { loss: mean(0, &all), psnr: mean(1, &all), input_psnr: mean(2, &all) })
+    Error::Nn(NnError::Diverged(format!("{text}; {left}")))
+}
+
+/// The row with the least loss on the validation items, the first of several.
+fn best(history: &[HistoryRow]) -> usize {
+    let losses = history.iter().map(|r| r.validation_loss.unwrap_or(f64::INFINITY)).enumerate();
+    losses.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(i, _)| i)
 }
 
 /// Has validation got no better for so many rows?
 fn is_stuck(history: &[HistoryRow], patience: u64) -> bool {
-    let losses: Vec<f64> = history.iter().filter_map(|r| r.validation_loss).collect();
-    let best = losses.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(i, _)| i);
-    patience > 0 && losses.len() as u64 > best as u64 + patience
-}
-
-fn start(
-    options: &TrainOptions,
-    files: &TrainFiles,
-    checkpoint: &Path,
-) -> Result<(Trainer, Vec<HistoryRow>), Error> {
-    if files.resume && checkpoint.exists() {
-        let (tensors, metadata) = safetensors::read(&read(checkpoint)?)?;
-        let progress: Option<Progress> =
-            metadata.get("progress").and_then(|p| serde_json::from_str(p).ok());
-        let Some(progress) = progress else {
-            return Err(Error::Usage(format!(
-                "{} is no checkpoint of a training run",
-                checkpoint.display()
-            )));
-        };
-        if progress.options != *options {
-            return Err(Error::Usage(format!(
-                "{} is of a run with other options; give the same ones to resume it",
-                checkpoint.display()
-            )));
-        }
-        let trainer = Trainer::resume(
-            options.model.graph(),
-            options.trainer.clone(),
-            tensors,
-            progress.step,
-        )?;
-        return Ok((trainer, progress.history));
-    }
-    let net = match &files.start {
-        None => options.model.start(options.trainer.seed),
-        Some(path) => {
-            let weights = Weights::from_bytes(&read(path)?)?;
-            restora_nn::Net::new(options.model.graph(), weights.tensors)?
-        }
-    };
-    Ok((Trainer::new(net, options.trainer.clone())?, Vec::new()))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })
-}
-
-fn save_checkpoint(
-    trainer: &Trainer,
-    options: &TrainOptions,
-    history: &[HistoryRow],
-    path: &Path,
-) -> Result<(), Error> {
-    let (tensors, step): (Tensors, u64) = trainer.state();
-    let progress = Progress { options: options.clone(), step, history: history.to_vec() };
-    let text = serde_json::to_string(&progress).map_err(|e| Error::Fault(e.to_string()))?;
-    let metadata = Metadata::from([("progress".to_owned(), text)]);
-    let bytes = safetensors::write(&tensors, Precision::F32, &metadata)?;
-    write_atomically(path, &bytes, true)?;
-    Ok(())
+    let measured = history.iter().any(|r| r.validation_loss.is_some());
+    patience > 0 && measured && history.len() as u64 > best(history) as u64 + patience
 }

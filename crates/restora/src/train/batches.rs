@@ -1,95 +1,118 @@
 //! Batches of patches: which picture, which part, turned how, damaged how, all drawn from the seed and the
 //! number of the step, so that step 1000 is the same whether or not the run was interrupted before.
 
-use super::Damage;
-use crate::Error;
+use super::{Damage, TrainOptions};
+use crate::{Error, model};
 use rayon::prelude::*;
 use restora_data::Dataset;
 use restora_image::{ColorSpace, Context, Image, Raster, Rect, Rng, Sample, Size, to_luma};
+use restora_nn::Value;
 use restora_nn::models::Conditioning;
 use restora_nn::train::Batch;
-use restora_nn::{Model, Value};
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Decoded pictures that are kept, in bytes; the others are decoded again.
 const CACHE: usize = 1 << 30;
+/// Pictures that are drawn in place of one that cannot be used before a set is given up.
+const TRIES: usize = 256;
 
-/// What a batch is made of.
+/// What batches are made of: some of the items of a set, and what is done to them.
 pub struct Batches<'a> {
     set: &'a Dataset,
     items: Vec<usize>,
     channels: usize,
     conditioning: Conditioning,
     side: Option<usize>,
+    /// The one size of whole pictures.
+    size: OnceLock<Size>,
     flips: bool,
     blind: f64,
     damage: &'a [Damage],
     seed: u64,
     cache: Vec<OnceLock<Option<Raster>>>,
     kept: std::sync::atomic::AtomicUsize,
-}
-
-/// How patches are drawn.
-pub struct Drawing<'a> {
-    /// Side of a patch; `None` takes whole pictures.
-    pub side: Option<usize>,
-    /// Flips and turns by 90 degrees.
-    pub flips: bool,
-    /// How often a net that can do without is not told the noise level.
-    pub blind: f64,
-    /// What is done to the patches.
-    pub damage: &'a [Damage],
-    /// Where all random choices come from.
-    pub seed: u64,
+    unusable: Mutex<BTreeMap<usize, String>>,
 }
 
 impl<'a> Batches<'a> {
-    /// Batches of these items of the set, for this net.
-    pub fn new(set: &'a Dataset, items: Vec<usize>, model: &Model, drawing: &Drawing<'a>) -> Self {
+    /// Batches to train with.
+    pub fn new(set: &'a Dataset, items: Vec<usize>, options: &'a TrainOptions) -> Self {
         let cache = items.iter().map(|_| OnceLock::new()).collect();
+        let size = model::fixed_size(&options.model).map_or_else(OnceLock::new, OnceLock::from);
         Self {
             set,
             items,
-            channels: model.channels(),
-            conditioning: model.conditioning(),
-            side: drawing.side,
-            flips: drawing.flips,
-            blind: drawing.blind,
-            damage: drawing.damage,
-            seed: drawing.seed,
+            channels: options.model.channels(),
+            conditioning: options.model.conditioning(),
+            side: options.patch,
+            size,
+            flips: options.flips,
+            blind: options.blind,
+            damage: &options.damage,
+            seed: options.trainer.seed,
             cache,
             kept: std::sync::atomic::AtomicUsize::new(0),
+            unusable: Mutex::default(),
         }
     }
 
-    /// The batch of `n` patches for a step.
+    /// Batches to validate with: pictures are not turned.
+    pub fn for_validation(set: &'a Dataset, items: Vec<usize>, options: &'a TrainOptions) -> Self {
+        Self { flips: false, ..Self::new(set, items, options) }
+    }
+
+    /// The batch of `n` patches for a step. A picture that cannot be used is passed over: another one is
+    /// drawn in its place.
     ///
     /// # Errors
-    /// The first error of a picture or a step of damage.
+    /// [`Error::Input`] where no usable picture was found, and the errors of damage.
     pub fn batch(&self, step: u64, n: usize) -> Result<Batch, Error> {
         let stream = Rng::new(self.seed, "batch", step);
-        let pairs: Result<Vec<_>, Error> = (0..n as u64)
-            .into_par_iter()
-            .map(|i| {
-                let mut rng = stream.child(i);
-                let index = rng.below(self.items.len() as u64) as usize;
-                self.pair(index, &mut rng)
-            })
-            .collect();
+        let pairs: Result<Vec<_>, Error> =
+            (0..n as u64).into_par_iter().map(|i| self.drawn(&mut stream.child(i))).collect();
         self.join(&pairs?)
     }
 
-    /// The batch of the items `range` in their order, each with damage of its own that is always the same.
+    fn drawn(&self, rng: &mut Rng) -> Result<Pair, Error> {
+        let mut first = None;
+        for _ in 0..TRIES {
+            let index = rng.below(self.items.len() as u64) as usize;
+            match self.pair(index, rng) {
+                Err(Error::Input(text)) => first = first.or(Some(text)),
+                other => return other,
+            }
+        }
+        let why = first.unwrap_or_default();
+        Err(Error::Input(format!("no usable picture among {TRIES} drawn: {why}")))
+    }
+
+    /// The batch of the items `range` in their order, each with damage of its own that is always the
+    /// same, without those that cannot be used.
     ///
     /// # Errors
-    /// As for [`Batches::batch`].
+    /// [`Error::Input`] where none can be used, and the errors of damage.
     pub fn fixed(&self, range: std::ops::Range<usize>) -> Result<Batch, Error> {
         let stream = Rng::new(self.seed, "validation", 0);
-        let pairs: Result<Vec<_>, Error> = range
+        let pairs: Vec<_> = range
             .into_par_iter()
             .map(|i| self.pair(i % self.items.len(), &mut stream.child(i as u64)))
             .collect();
-        self.join(&pairs?)
+        let (mut usable, mut first) = (Vec::new(), None);
+        for pair in pairs {
+            match pair {
+                Ok(pair) => usable.push(pair),
+                Err(Error::Input(text)) => first = first.or(Some(text)),
+                Err(other) => return Err(other),
+            }
+        }
+        match first {
+            Some(why) if usable.is_empty() => Err(Error::Input(format!(
+                "no usable picture to validate with: {why}; another \
+                 `seed` or a larger `validation` keeps others"
+            ))),
+            _ => self.join(&usable),
+        }
     }
 
     /// Items to draw from.
@@ -97,18 +120,19 @@ impl<'a> Batches<'a> {
         self.items.len()
     }
 
+    /// The reasons why items were passed over, as far as they were drawn, in the set's order.
+    pub fn unusable(&self) -> Vec<String> {
+        self.unusable.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
     fn join(&self, pairs: &[Pair]) -> Result<Batch, Error> {
         let size = pairs.first().map_or(Size { width: 0, height: 0 }, |p| p.clean.size());
-        if let Some(other) = pairs.iter().find(|p| p.clean.size() != size) {
-            return Err(Error::Usage(format!(
-                "pictures must all have one size, got {size} and {}: give a patch size to cut them",
-                other.clean.size()
-            )));
-        }
         let (h, w) = (size.height as usize, size.width as usize);
         let planes = |f: &dyn Fn(&Pair, &mut Vec<f32>)| {
             let mut all = Vec::new();
-            pairs.iter().for_each(|p| f(p, &mut all));
+            for pair in pairs {
+                f(pair, &mut all);
+            }
             all
         };
         let input = planes(&|p, all| {
@@ -141,14 +165,31 @@ impl<'a> Batches<'a> {
         Ok(Pair { clean, degraded: sample.image, sigma: sigma.filter(|_| told) })
     }
 
+    /// The part of an item that is trained on; [`Error::Input`] where the item cannot be used.
     fn patch(&self, index: usize, rng: &mut Rng) -> Result<Image, Error> {
+        let known = || self.unusable.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(why) = known().get(&index) {
+            return Err(Error::Input(why.clone()));
+        }
+        let patch = self.cut(index, rng);
+        if let Err(Error::Input(why)) = &patch {
+            known().insert(index, why.clone());
+        }
+        patch
+    }
+
+    fn cut(&self, index: usize, rng: &mut Rng) -> Result<Image, Error> {
         use std::sync::atomic::Ordering;
         let (at, slot) = (self.items[index], &self.cache[index]);
+        let unfit = |why: String| Err(Error::Input(format!("{}: {why}", self.set.id(at))));
         let fetched;
         let raster = if let Some(Some(raster)) = slot.get() {
             raster
         } else {
-            let raster = self.set.get(at).map_err(|e| Error::Usage(e.to_string()))?.raster;
+            let raster = match self.set.get(at) {
+                Ok(item) => item.raster,
+                Err(error) => return Err(Error::Input(error.to_string())),
+            };
             let bytes =
                 raster.size.len() * raster.layout.samples() * raster.depth().bits() as usize / 8;
             if self.kept.fetch_add(bytes, Ordering::Relaxed) < CACHE {
@@ -162,12 +203,18 @@ impl<'a> Batches<'a> {
         };
         let size = raster.size;
         let rect = match self.side {
-            None => size.rect(),
+            None => {
+                let wanted = *self.size.get_or_init(|| self.first_size(size));
+                if size != wanted {
+                    return unfit(format!(
+                        "is {size}, whole pictures of {wanted} are trained on; a patch size would \
+                         cut them"
+                    ));
+                }
+                size.rect()
+            }
             Some(side) if side > size.width.min(size.height) as usize => {
-                let id = self.set.id(at);
-                return Err(Error::Usage(format!(
-                    "{id} is {size}, smaller than the patch of {side}x{side}"
-                )));
+                return unfit(format!("is {size}, smaller than the patch of {side}x{side}"));
             }
             Some(side) => {
                 let side = side as u32;
@@ -184,11 +231,16 @@ impl<'a> Batches<'a> {
                 Ok(Image::from_vec(image.size(), ColorSpace::Srgb, plane.repeat(3))?)
             }
             (wanted, came) if wanted == came => Ok(image),
-            (wanted, came) => {
-                let id = self.set.id(at);
-                Err(Error::Usage(format!("{id} has {came} channels, the net wants {wanted}")))
-            }
+            (wanted, came) => unfit(format!("has {came} channels, the net wants {wanted}")),
         }
+    }
+
+    /// The size of the first readable picture of the whole set, so that it depends on nothing else.
+    fn first_size(&self, fallback: Size) -> Size {
+        if let Some((size, _)) = self.set.shape() {
+            return size;
+        }
+        self.set.iter().find_map(Result::ok).map_or(fallback, |item| item.raster.size)
     }
 }
 
