@@ -1,5 +1,7 @@
 //! A net as a list of layers: the one description that inference, training and export share.
 
+mod reach;
+
 use crate::NnError;
 
 /// The place of a [`Node`] in its [`Graph`].

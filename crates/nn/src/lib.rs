@@ -4,6 +4,7 @@
 //! run by the inference engine, trained by the training loop and written out as ONNX, so there is one
 //! definition of each net. This crate is given bytes and images, never paths.
 
+mod denoiser;
 mod engine;
 mod error;
 mod graph;
@@ -16,7 +17,8 @@ mod tensor;
 pub mod train;
 pub mod weights;
 
-pub use engine::{LossGradient, Net, Parameter, Step, Value};
+pub use denoiser::Denoiser;
+pub use engine::{LossGradient, Net, Parameter, Runner, Step, Value};
 pub use error::NnError;
 pub use graph::{Graph, Node, NodeId, Op, Shape};
 pub use models::Model;

@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "vector instructions and disjoint writes from several threads")]
 #![expect(clippy::too_many_arguments, reason = "a matrix product has nine arguments")]
 
+mod aligned;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -17,8 +18,9 @@ mod portable;
 mod shared;
 mod winograd;
 
+pub use aligned::Aligned;
 pub use gemm::{MatrixRef, gemm};
 #[cfg(test)]
 pub use level::levels;
 pub use level::{Level, level};
-pub use winograd::{Epilogue, Geometry, Winograd};
+pub use winograd::{Band, Epilogue, Geometry, Winograd};

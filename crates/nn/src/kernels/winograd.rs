@@ -23,7 +23,7 @@ mod transform;
 pub use chunk::{Job, run};
 
 use super::shared::Shared;
-use super::{Level, level};
+use super::{Aligned, Level, level};
 use chunk::{Task, dispatch};
 use rayon::prelude::*;
 use scratch::with_scratch;
@@ -74,6 +74,39 @@ impl Geometry {
     }
 }
 
+/// Rows `from..to` of one feature map of `h` rows and `w` columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Band {
+    /// Rows of the map.
+    pub h: usize,
+    /// Columns of the map.
+    pub w: usize,
+    /// First row to be made: a multiple of 4.
+    pub from: usize,
+    /// Behind the last row to be made: a multiple of 4, or `h`.
+    pub to: usize,
+    /// The row at which the input's slice begins.
+    pub x_from: usize,
+    /// The row at which the addend's slice begins.
+    pub add_from: usize,
+}
+
+/// Which tiles are convolved, and where the slices begin.
+struct Pass {
+    level: Level,
+    at: Geometry,
+    from: [usize; 3],
+    tiles: [usize; 2],
+    threads: usize,
+}
+
+/// Tiles of a chunk: [`CHUNK`], or fewer so that every thread has as much to do as the others; a multiple
+/// of 6, the rows of a block of the matrix product.
+fn chunk_size(tiles: usize, threads: usize) -> usize {
+    let rounds = tiles.div_ceil(CHUNK * threads.max(1)).max(1);
+    tiles.div_ceil(rounds * threads.max(1)).next_multiple_of(6).clamp(6, CHUNK)
+}
+
 /// What happens to a sum before it is written: `relu(sum + bias + add)`, each part if asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Epilogue<'a> {
@@ -92,7 +125,7 @@ pub struct Winograd {
     inputs: usize,
     outputs: usize,
     /// `U` as `[36][inputs][outputs]`.
-    filter: Vec<f32>,
+    filter: Aligned,
 }
 
 impl Winograd {
@@ -103,7 +136,7 @@ impl Winograd {
     pub fn new(weights: &[f32], inputs: usize, outputs: usize) -> Self {
         assert_eq!(weights.len(), 9 * inputs * outputs, "a 3x3 filter");
         let area = inputs * outputs;
-        let mut filter = vec![0.0; 36 * area];
+        let mut filter = Aligned::zeros(36 * area);
         restora_image::simd(
             #[inline(always)]
             || {
@@ -171,20 +204,77 @@ impl Winograd {
     ) {
         assert!(x.len() == at.pixels() * self.inputs, "the input's shape");
         assert!(y.len() == at.pixels() * self.outputs, "the output's shape");
-        assert!(epilogue.bias.is_none_or(|b| b.len() == self.outputs), "the bias's shape");
         assert!(epilogue.add.is_none_or(|a| a.len() == y.len()), "the addend's shape");
-        let (tiles, y) = (at.tiles(), Shared(y.as_mut_ptr()));
+        let job = Pass { level, at, from: [0; 3], tiles: [0, at.tiles()], threads };
+        self.pass(&job, x, epilogue, y);
+    }
+
+    /// Convolves a band of rows of one feature map. The slices begin at rows of their own, so the input and
+    /// the addend may be what is left of maps that are produced row by row.
+    ///
+    /// # Panics
+    /// Where the band begins in the middle of a tile, or a slice does not hold its rows.
+    pub fn apply_band(
+        &self,
+        x: &[f32],
+        band: &Band,
+        epilogue: Epilogue,
+        y: &mut [f32],
+        threads: usize,
+    ) {
+        self.apply_band_at(level(), x, band, epilogue, y, threads);
+    }
+
+    fn apply_band_at(
+        &self,
+        level: Level,
+        x: &[f32],
+        band: &Band,
+        epilogue: Epilogue,
+        y: &mut [f32],
+        threads: usize,
+    ) {
+        let &Band { h, w, from, to, x_from, add_from } = band;
+        assert!(from.is_multiple_of(4) && from <= to && to <= h, "a band of whole tiles");
+        assert!(to.is_multiple_of(4) || to == h, "a band of whole tiles");
+        let holds = |slice: &[f32], first: usize, rows: [usize; 2], channels: usize| {
+            first <= rows[0] && slice.len() >= (rows[1].max(first) - first) * w * channels
+        };
+        let seen = [from.saturating_sub(1), h.min(to + 1)];
+        assert!(holds(x, x_from, seen, self.inputs), "the input's rows");
+        assert!(y.len() == (to - from) * w * self.outputs, "the output's rows");
+        let add = |a: &[f32]| holds(a, add_from, [from, to], self.outputs);
+        assert!(epilogue.add.is_none_or(add), "the addend's rows");
+        let at = Geometry { n: 1, h, w };
+        let columns = w.div_ceil(4);
+        let tiles = [from / 4 * columns, to.div_ceil(4) * columns];
+        self.pass(
+            &Pass { level, at, from: [x_from, from, add_from], tiles, threads },
+            x,
+            epilogue,
+            y,
+        );
+    }
+
+    /// All chunks of a pass whose slices were checked.
+    fn pass(&self, pass: &Pass, x: &[f32], epilogue: Epilogue, y: &mut [f32]) {
+        assert!(epilogue.bias.is_none_or(|b| b.len() == self.outputs), "the bias's shape");
+        let &Pass { level, at, from, tiles: [first, end], threads } = pass;
+        let y = Shared(y.as_mut_ptr());
+        let size = chunk_size(end - first, threads);
         let chunk = |index: usize| {
             with_scratch(|scratch| {
                 let to = y.get();
+                let start = first + index * size;
                 let job = Job {
                     at,
-                    tiles: [index * CHUNK, tiles.min((index + 1) * CHUNK)],
-                    chunk: CHUNK,
+                    from,
+                    tiles: [start, end.min(start + size)],
+                    chunk: size,
                     x: x.as_ptr(),
                     inputs: self.inputs,
                     outputs: self.outputs,
-                    scratch: scratch.reserve(CHUNK, self.inputs, self.outputs),
+                    scratch: scratch.reserve(size, self.inputs, self.outputs),
                     task: Task::Convolve {
                         filter: self.filter.as_ptr(),
                         y: to,
@@ -198,7 +288,7 @@ impl Winograd {
                 unsafe { dispatch(level, &job) }
             });
         };
-        for_each(tiles.div_ceil(CHUNK), threads, chunk);
+        for_each((end - first).div_ceil(size), threads, chunk);
     }
 
     /// The gradient of the filter, `[3][3][inputs][outputs]`, from the input `x` and the gradient of
@@ -238,6 +328,7 @@ impl Winograd {
                     let sums = unsafe { shared.get().add(index * 36 * area) };
                     let job = Job {
                         at,
+                        from: [0; 3],
                         tiles: [from, end.min(from + GRADIENT_CHUNK)],
                         chunk: GRADIENT_CHUNK,
                         x: x.as_ptr(),

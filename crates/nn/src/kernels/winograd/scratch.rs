@@ -1,18 +1,18 @@
 //! Room that a thread uses again for each chunk of tiles.
 
+use super::chunk::spacing;
+use crate::kernels::Aligned;
 use std::cell::RefCell;
 
 /// Room for a chunk: windows, sums, and one window with its border.
 #[derive(Default)]
-pub struct Scratch(Vec<f32>);
+pub struct Scratch(Aligned);
 
 impl Scratch {
     /// Room for `chunk` windows and sums.
     pub fn reserve(&mut self, chunk: usize, inputs: usize, outputs: usize) -> *mut f32 {
-        let wanted = 36 * (chunk + 1) * (inputs + outputs);
-        if self.0.len() < wanted {
-            self.0.resize(wanted, 0.0);
-        }
+        let wanted = 36 * (spacing(chunk * inputs) + spacing(chunk * outputs) + inputs + outputs);
+        self.0.grow(wanted);
         self.0.as_mut_ptr()
     }
 }

@@ -85,3 +85,26 @@ fn any_number_of_threads_gives_the_same_bytes() {
     };
     assert_eq!(run(1), run(4));
 }
+
+#[test]
+fn bands_give_the_same_bytes_as_the_whole_at_every_level() {
+    let (h, w, ci, co) = (23, 18, 20, 24);
+    let at = Geometry { n: 1, h, w };
+    let (x, add) = (numbers(h * w * ci, "x"), numbers(h * w * co, "add"));
+    let bias = numbers(co, "b");
+    let convolution = Winograd::new(&numbers(9 * ci * co, "w"), ci, co);
+    let epilogue =
+        |add| Epilogue { bias: Some(&bias), add: Some(add), accumulate: false, relu: true };
+    for level in levels() {
+        let mut whole = vec![0.0; h * w * co];
+        convolution.apply_at(level, &x, at, epilogue(&add), &mut whole, 1);
+        for (from, to) in [(0_usize, 4_usize), (4, 16), (16, 23), (0, 23)] {
+            let x_from = from.saturating_sub(2);
+            let band = Band { h, w, from, to, x_from, add_from: from / 2 };
+            let mut y = vec![0.0; (to - from) * w * co];
+            let (x, add) = (&x[x_from * w * ci..], &add[from / 2 * w * co..]);
+            convolution.apply_band_at(level, x, &band, epilogue(add), &mut y, 2);
+            assert!(y == whole[from * w * co..to * w * co], "{level:?} {from}..{to}");
+        }
+    }
+}

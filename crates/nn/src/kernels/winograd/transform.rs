@@ -148,19 +148,44 @@ pub unsafe fn tile_transform<L: Lane, const FULL: bool>(
         }
         let bias = bias.map_or(L::splat(0.0), |b| L::read::<FULL>(b, tail));
         let floor = L::splat(out.floor);
+        // Whole tiles are written without a branch, so that nothing has to lie in memory in between.
+        if out.rows == 4 && out.columns == 4 {
+            for c in 0..4 {
+                let column = a_transposed([m[0][c], m[1][c], m[2][c], m[3][c], m[4][c], m[5][c]]);
+                for (r, &sum) in column.iter().enumerate() {
+                    let at = r * out.row + c * out.column + channel;
+                    finish::<L, FULL>(sum.add(bias), floor, out, at, tail);
+                }
+            }
+            return;
+        }
         for c in 0..out.columns {
             let column = a_transposed([m[0][c], m[1][c], m[2][c], m[3][c], m[4][c], m[5][c]]);
             for (r, &sum) in column.iter().enumerate().take(out.rows) {
                 let at = r * out.row + c * out.column + channel;
-                let mut sum = sum.add(bias);
-                if let Some(add) = out.add {
-                    sum = sum.add(L::read::<FULL>(add.add(at), tail));
-                }
-                if out.accumulate {
-                    sum = sum.add(L::read::<FULL>(out.y.add(at), tail));
-                }
-                sum.max(floor).write::<FULL>(out.y.add(at), tail);
+                finish::<L, FULL>(sum.add(bias), floor, out, at, tail);
             }
         }
+    }
+}
+
+/// Adds what is to be added to a sum, cuts it at zero and writes it.
+#[inline(always)]
+unsafe fn finish<L: Lane, const FULL: bool>(
+    mut sum: L,
+    floor: L,
+    out: &Out,
+    at: usize,
+    tail: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        if let Some(add) = out.add {
+            sum = sum.add(L::read::<FULL>(add.add(at), tail));
+        }
+        if out.accumulate {
+            sum = sum.add(L::read::<FULL>(out.y.add(at), tail));
+        }
+        sum.max(floor).write::<FULL>(out.y.add(at), tail);
     }
 }

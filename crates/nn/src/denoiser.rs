@@ -1,0 +1,174 @@
+//! A trained net as the belt uses it: image in, restored image out.
+
+use crate::engine::{Sink, Source};
+use crate::models::Conditioning;
+use crate::{Model, ModelCard, Net, NnError, Runner, Weights};
+use restora_image::{Context, Image};
+
+/// Columns that pass at once; wider images are cut. With 64 channels a row is then 1 MiB.
+const WIDTH: usize = 4096;
+/// No photograph has a noisier sigma, in nominal range.
+const MAX_SIGMA: f32 = 10.0;
+
+/// A trained restorer or denoiser, prepared for images of any size.
+///
+/// An image is continued by reflection to a multiple of the net's alignment. It passes row by row (see
+/// [`Runner`]), so that memory grows with its width only; very wide ones are cut into columns with a
+/// margin of the net's reach, which changes nothing.
+#[derive(Debug)]
+pub struct Denoiser {
+    model: Model,
+    card: ModelCard,
+    runner: Runner,
+    reach: usize,
+    align: usize,
+}
+
+impl Denoiser {
+    /// Prepares trained weights.
+    ///
+    /// # Errors
+    /// Those of [`Model::of`] and [`Net::new`]; [`NnError::Unsupported`] where the net does not take
+    /// images of any size or gives back another size.
+    pub fn new(weights: Weights) -> Result<Self, NnError> {
+        let model = Model::of(&weights.card)?;
+        let graph = model.graph();
+        let align = graph.alignment();
+        let channels = model.channels();
+        let input = [channels + model.conditioning().channels(), align, align];
+        let fits = graph.shapes(input).is_ok_and(|s| s[graph.output()] == [channels, align, align]);
+        let (Some(reach), true) = (graph.reach(), fits) else {
+            let name = &weights.card.architecture;
+            return Err(NnError::Unsupported(format!(
+                "`{name}` does not turn images of any size into images of that size"
+            )));
+        };
+        let runner = Runner::new(&Net::new(graph, weights.tensors)?);
+        Ok(Self { model, card: weights.card, runner, reach, align })
+    }
+
+    /// What the net is.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// What is known of the weights.
+    pub fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    /// Pixels around a pixel that decide it: the margin that tiles need.
+    pub fn reach(&self) -> usize {
+        self.reach
+    }
+
+    /// Tiles must begin at multiples of this.
+    pub fn alignment(&self) -> usize {
+        self.align
+    }
+
+    /// Restores an image. `sigma` is the standard deviation of its noise in nominal range, where known; a
+    /// net that is not told the noise ignores it.
+    ///
+    /// A gray image passes a color net as three equal planes, of which the mean comes back; the channels
+    /// of a color image pass a gray net one by one. Alpha is handed on. The same bytes for any number of
+    /// threads.
+    ///
+    /// # Errors
+    /// [`NnError::Param`] for a sigma that is negative, not finite or above 10, or that is missing where the
+    /// net wants it; [`NnError::Input`] where the channels do not fit; [`NnError::Cancelled`].
+    pub fn denoise(
+        &self,
+        image: &Image,
+        sigma: Option<f32>,
+        cx: &Context,
+    ) -> Result<Image, NnError> {
+        if let Some(s) = sigma.filter(|s| !(0.0..=MAX_SIGMA).contains(s)) {
+            return Err(NnError::Param(format!("`sigma` must be in 0..={MAX_SIGMA}, got {s}")));
+        }
+        if sigma.is_none() && self.model.conditioning() == Conditioning::Sigma {
+            let name = &self.card.architecture;
+            return Err(NnError::Param(format!("`{name}` wants to know the noise: give `sigma`")));
+        }
+        let constants = self.model.conditioning().values(sigma);
+        let (c, wanted) = (image.channels(), self.model.channels());
+        let mut restored = image.clone();
+        let size = [image.size().h(), image.size().w()];
+        let area = image.size().len();
+        if area == 0 {
+            return Ok(restored);
+        }
+        let plane = |c: usize| image.plane_data(c);
+        if c == wanted {
+            let planes: Vec<_> = (0..c).map(plane).collect();
+            self.pass(&planes, &constants, size, restored.data_mut(), cx)?;
+        } else if wanted == 1 {
+            for (k, out) in restored.planes_mut().enumerate() {
+                self.pass(&[plane(k)], &constants, size, out, cx)?;
+            }
+        } else if c == 1 {
+            let mut out = vec![0.0; wanted * area];
+            self.pass(&vec![plane(0); wanted], &constants, size, &mut out, cx)?;
+            for (i, to) in restored.data_mut().iter_mut().enumerate() {
+                *to = (0..wanted).map(|k| out[k * area + i]).sum::<f32>() / wanted as f32;
+            }
+        } else {
+            let space = image.space();
+            return Err(NnError::Input(format!(
+                "this net restores images of {wanted} channels or gray ones, got {c} ({space:?})"
+            )));
+        }
+        Ok(restored)
+    }
+
+    /// Passes planes of `size` (rows, columns) through the net, columns by columns.
+    fn pass(
+        &self,
+        planes: &[&[f32]],
+        constants: &[f32],
+        [h, w]: [usize; 2],
+        out: &mut [f32],
+        cx: &Context,
+    ) -> Result<(), NnError> {
+        self.pass_in_columns(planes, constants, [h, w], out, cx, WIDTH)
+    }
+
+    fn pass_in_columns(
+        &self,
+        planes: &[&[f32]],
+        constants: &[f32],
+        [h, w]: [usize; 2],
+        out: &mut [f32],
+        cx: &Context,
+        widest: usize,
+    ) -> Result<(), NnError> {
+        let padded = [h, w].map(|n| n.next_multiple_of(self.align));
+        let margin = self.reach.next_multiple_of(self.align);
+        let parts = w.div_ceil(widest);
+        let core = w.div_ceil(parts).next_multiple_of(self.align);
+        let channels = planes.len() + constants.len();
+        for (part, start) in (0..w).step_by(core).enumerate() {
+            let end = w.min(start + core);
+            let left = start.saturating_sub(margin);
+            let right = padded[1].min((end + margin).next_multiple_of(self.align));
+            let source = Source::new(planes, constants, [h, w], padded[0], [left, right - left]);
+            let sink = Sink {
+                planes: out,
+                size: [h, w],
+                column: start,
+                columns: start - left..end - left,
+            };
+            let input = [channels, padded[0], right - left];
+            let done = (part * h) as u64;
+            self.runner.stream(input, &source, sink, cx.threads, 0, &mut |rows| {
+                cx.check()?;
+                cx.progress.step(done + rows as u64, (w.div_ceil(core) * h) as u64);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
