@@ -1,6 +1,8 @@
 //! The face of the command line.
 
-use crate::learning_arguments::{TRAIN_HELP, TrainArgs};
+use crate::learning_arguments::{
+    AnomalyArgs, EncodeArgs, ModelArgs, ReconstructArgs, TRAIN_HELP, TrainArgs,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use restora::data::Format;
 use restora::image::{Depth, Sigma};
@@ -31,6 +33,14 @@ pub enum Command {
     /// Train a net on your own pictures
     #[command(after_help = TRAIN_HELP, args_override_self = true)]
     Train(Box<TrainArgs>),
+    /// Write what a trained net makes of each picture, with its error
+    Reconstruct(Box<ReconstructArgs>),
+    /// Write the codes of an autoencoder as a table
+    Encode(Box<EncodeArgs>),
+    /// Sort pictures by how badly an autoencoder reproduces them
+    Anomaly(Box<AnomalyArgs>),
+    /// Show, import and export files of weights
+    Model(Box<ModelArgs>),
 }
 
 const RESTORE_HELP: &str = "\

@@ -1,8 +1,8 @@
 //! The face of the commands that train nets and use them.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use restora::data::{Axes, DatasetOptions, Limits};
-use restora::image::Size;
+use restora::image::{Sigma, Size};
 use std::path::PathBuf;
 
 pub const TRAIN_HELP: &str = "\
@@ -15,13 +15,9 @@ Examples:
 
 An interrupted or killed run goes on with --resume and writes the same bytes as an uninterrupted one.";
 
-/// A set of pictures.
+/// How a set of pictures is read.
 #[derive(Args, Clone, Debug)]
-pub struct DataArgs {
-    /// A folder, a quoted glob, a list (@files.txt), a zip of pictures, IDX (MNIST), CIFAR, NPY, NPZ,
-    /// a CSV of pixels, or a mosaic with --cell
-    #[arg(long, value_name = "SET")]
-    pub data: PathBuf,
+pub struct SetArgs {
     /// One class label per picture: IDX, NPY, raw bytes, or text, one a line
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
@@ -48,7 +44,7 @@ pub struct DataArgs {
     pub max_megapixels: f64,
 }
 
-impl DataArgs {
+impl SetArgs {
     /// How the set is read.
     pub fn options(&self) -> anyhow::Result<DatasetOptions> {
         let axes = self.axes.as_deref().map(|axes| match axes {
@@ -103,8 +99,12 @@ pub struct TrainArgs {
     /// recipe names it
     #[arg(value_name = "MODEL")]
     pub model: Option<String>,
+    /// A folder, a quoted glob, a list (@files.txt), a zip of pictures, IDX (MNIST), CIFAR, NPY, NPZ,
+    /// a CSV of pixels, or a mosaic with --cell
+    #[arg(long, value_name = "SET")]
+    pub data: PathBuf,
     #[command(flatten)]
-    pub data: DataArgs,
+    pub set: SetArgs,
     /// The weights to write (safetensors). Beside them come .history.json, .html, and .checkpoint
     /// until the run is done
     #[arg(short, long, value_name = "FILE")]
@@ -203,4 +203,141 @@ pub struct TrainArgs {
     /// No progress
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// A net, and the pictures that go through it.
+#[derive(Args, Clone, Debug)]
+pub struct ThroughArgs {
+    /// The net: a file of weights that `restora train` or `restora model import` wrote
+    #[arg(short, long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// Threads [default: all]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Replace files that are already there
+    #[arg(long)]
+    pub overwrite: bool,
+    /// No table
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ReconstructArgs {
+    #[command(flatten)]
+    pub through: ThroughArgs,
+    /// A folder, a quoted glob, a list (@files.txt), a zip of pictures, IDX (MNIST), CIFAR, NPY, NPZ,
+    /// a CSV of pixels, or a mosaic with --cell
+    #[arg(value_name = "IN")]
+    pub data: PathBuf,
+    #[command(flatten)]
+    pub set: SetArgs,
+    /// The folder that what the net makes of each picture is written into
+    #[arg(short, long, value_name = "FOLDER")]
+    pub output: PathBuf,
+    /// Noise level for a net that is told it: 25/255 or 0.098
+    #[arg(short, long)]
+    pub sigma: Option<Sigma>,
+    /// Print the table as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct EncodeArgs {
+    #[command(flatten)]
+    pub through: ThroughArgs,
+    /// A folder, a quoted glob, a list (@files.txt), a zip of pictures, IDX (MNIST), CIFAR, NPY, NPZ,
+    /// a CSV of pixels, or a mosaic with --cell
+    #[arg(long, value_name = "SET")]
+    pub data: PathBuf,
+    #[command(flatten)]
+    pub set: SetArgs,
+    /// The table of codes: .npy, .csv or .parquet
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct AnomalyArgs {
+    #[command(flatten)]
+    pub through: ThroughArgs,
+    /// A folder, a quoted glob, a list (@files.txt), a zip of pictures, IDX (MNIST), CIFAR, NPY, NPZ,
+    /// a CSV of pixels, or a mosaic with --cell
+    #[arg(long, value_name = "SET")]
+    pub data: PathBuf,
+    #[command(flatten)]
+    pub set: SetArgs,
+    /// The table of errors, worst first: .csv
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// A class that is no anomaly, by name or number; repeat for more [default: 0, where the labels are
+    /// 0 and 1]
+    #[arg(long, value_name = "CLASS")]
+    pub normal: Vec<String>,
+    /// Write an HTML page with the worst and the best pictures and the ROC curve
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Print all errors and the ROC-AUC as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ModelArgs {
+    #[command(subcommand)]
+    pub command: ModelCommand,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Print a net's card, tensors, size and cost
+    Show {
+        /// A file of weights
+        file: PathBuf,
+        /// Print everything as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Turn weights from elsewhere (PyTorch .pth, safetensors) into ours
+    Import(ImportArgs),
+    /// Write weights as ONNX, or at another precision
+    Export {
+        /// A file of weights
+        file: PathBuf,
+        /// What is written: .onnx or .safetensors
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        /// Number format of a .safetensors
+        #[arg(long, value_parser = ["f32", "f16", "int8"], default_value = "f32")]
+        precision: String,
+        /// Replace a file that is already there
+        #[arg(long)]
+        overwrite: bool,
+    },
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ImportArgs {
+    /// The file from elsewhere
+    pub file: PathBuf,
+    /// What is written
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The net, NAME:key=value. The usual layouts of dncnn and ffdnet are known: their options are
+    /// found in the file, and those given are checked
+    #[arg(short, long, value_name = "MODEL")]
+    pub architecture: String,
+    /// Rules that rename tensors, lines of FROM=TO and -LEFT_OUT, or JSON
+    #[arg(long, value_name = "FILE")]
+    pub key_map: Option<PathBuf>,
+    /// How an ffdnet orders the parts of its input: row-major (PyTorch) or column-major (MATLAB)
+    #[arg(long, value_parser = ["row-major", "column-major"], default_value = "row-major")]
+    pub sub_images: String,
+    /// Terms of the weights, for their card
+    #[arg(long, default_value = "")]
+    pub license: String,
+    /// Replace a file that is already there
+    #[arg(long)]
+    pub overwrite: bool,
 }

@@ -7,8 +7,10 @@
 mod arguments;
 mod compare;
 mod inspect;
+mod learned;
 mod learning_arguments;
 mod methods;
+mod model;
 mod progress;
 mod restore;
 mod table;
@@ -38,6 +40,10 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(&args),
         Command::Methods(args) => methods::methods(&args),
         Command::Train(args) => train::run(&args),
+        Command::Reconstruct(args) => learned::reconstruct(&args),
+        Command::Encode(args) => learned::encode(&args),
+        Command::Anomaly(args) => learned::anomaly(&args),
+        Command::Model(args) => model::run(&args),
     };
     match result {
         Ok(End::Done) => ExitCode::SUCCESS,

@@ -22,7 +22,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<End> {
         let got = args.checkpoint_every;
         bail!(Error::Usage(format!("--checkpoint-every must be above 0, got {got}")));
     }
-    let set = Dataset::open(&args.data.data, &args.data.options()?).map_err(Error::from)?;
+    let set = Dataset::open(&args.data, &args.set.options()?).map_err(Error::from)?;
     let options = options(args, set.len())?;
     let files = TrainFiles {
         resume: args.resume,
@@ -47,7 +47,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<End> {
             teller.done,
             options.trainer.steps,
             checkpoint_path(&args.output).display(),
-            args.data.data.display(),
+            args.data.display(),
             args.output.display(),
         );
         return Ok(End::Interrupted);

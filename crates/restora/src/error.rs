@@ -48,6 +48,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// An error of a net or its weights with the file's name before it; any other as it is.
+    #[must_use]
+    pub fn in_file(self, path: &std::path::Path) -> Self {
+        match self {
+            Self::Nn(error) => crate::model::in_file(path, error),
+            other => other,
+        }
+    }
+
     /// The class of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {

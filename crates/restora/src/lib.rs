@@ -12,6 +12,7 @@ pub mod diagnose;
 mod error;
 pub mod html;
 mod journal;
+pub mod learned;
 pub mod model;
 pub mod pairs;
 pub mod pipeline;

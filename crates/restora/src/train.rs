@@ -231,7 +231,8 @@ pub fn train(
     Ok(Some(Trained { weights, history, stopped_early, unusable }))
 }
 
-fn pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
+/// A pool of so many threads.
+pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads.max(1))
         .build()

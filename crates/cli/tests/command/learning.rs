@@ -1,13 +1,11 @@
 //! Training, and the commands that use what was trained, as a user meets them.
 
-mod support;
-
+use crate::support::{code, restora, results, tree, words, write_image};
 use restora::data::Format;
 use restora::image::{Depth, Image, Size};
 use restora_testkit::{synthetic, synthetic_rgb};
 use std::path::Path;
 use std::process::Command;
-use support::{code, restora, results, tree, words, write_image};
 
 /// A restorer of a few hundred weights.
 const TINY: &str = "restorer:widths=4,4,4:blocks=0,0,1,0,0";

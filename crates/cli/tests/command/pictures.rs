@@ -1,12 +1,10 @@
-//! The command as a user meets it.
+//! Restoring, damaging, measuring and comparing pictures.
 
-mod support;
-
+use crate::support::{code, read, restora, results, tree, words, write_image};
 use restora::data::{EncodeOptions, FileMeta, Format};
 use restora::image::{Depth, Layout, Pixels, Raster, Size};
 use restora_testkit::{noisy, psnr, synthetic, synthetic_rgb};
 use std::process::Command;
-use support::{code, read, restora, results, tree, words, write_image};
 
 #[test]
 fn a_folder_comes_out_restored_with_the_same_names_formats_and_depths() {

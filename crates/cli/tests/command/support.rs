@@ -1,5 +1,4 @@
 //! What the tests of the command share.
-#![allow(dead_code, reason = "each test program uses its part")]
 
 use restora::data::{EncodeOptions, FileMeta, Format};
 use restora::image::{Depth, Image, Raster};

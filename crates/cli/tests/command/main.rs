@@ -1,0 +1,6 @@
+//! The command as a user meets it.
+
+mod learned;
+mod learning;
+mod pictures;
+mod support;
