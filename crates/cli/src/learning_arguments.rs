@@ -299,7 +299,7 @@ pub enum ModelCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Turn weights from elsewhere (PyTorch .pth, safetensors) into ours
+    /// Turn weights from elsewhere (.pth, .safetensors) into ours
     Import(ImportArgs),
     /// Write weights as ONNX, or at another precision
     Export {
@@ -328,10 +328,11 @@ pub struct ImportArgs {
     /// found in the file, and those given are checked
     #[arg(short, long, value_name = "MODEL")]
     pub architecture: String,
-    /// Rules that rename tensors, lines of FROM=TO and -LEFT_OUT, or JSON
+    /// Rules that rename tensors, lines of from=to, or -from to leave one out, or JSON
     #[arg(long, value_name = "FILE")]
     pub key_map: Option<PathBuf>,
-    /// How an ffdnet orders the parts of its input: row-major (PyTorch) or column-major (MATLAB)
+    /// How an ffdnet orders the parts of its input: row-major, or column-major as those of
+    /// MATLAB
     #[arg(long, value_parser = ["row-major", "column-major"], default_value = "row-major")]
     pub sub_images: String,
     /// Terms of the weights, for their card
