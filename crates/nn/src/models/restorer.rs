@@ -18,7 +18,7 @@
 
 use super::blocks::{blocks, down, quiet, up};
 use super::{Architecture, Conditioning};
-use crate::{Graph, Net, NnError, Op};
+use crate::{Graph, Net, NnError, Op, Tensor, Tensors};
 use serde::{Deserialize, Serialize};
 
 /// Widths and depths of a restorer.
@@ -83,6 +83,61 @@ impl Architecture for Restorer {
         g
     }
 
+    /// Weights of a net that differs from this one in the channels of the image alone, made to fit: the first
+    /// layer sees each channel as an equal share of the gray image (or gray as the sum of the colors), the
+    /// last one gives every channel the same (or gray the mean). A color net so started denoises
+    /// brightness from the first step on. Other differences are left for the net to refuse.
+    ///
+    /// # Errors
+    /// [`NnError::Corrupt`] where the first layer does not belong to the last one.
+    pub fn adapted(&self, mut tensors: Tensors) -> Result<Tensors, NnError> {
+        let new = self.channels;
+        let old = tensors.get("tail.bias").map_or(new, |t| t.data().len() / 4);
+        if old == new || !matches!(old, 1 | 3) {
+            return Ok(tensors);
+        }
+        let share = old.min(new) as f32 / old.max(new) as f32;
+        // Unshuffled channels come in fours: those of the image, then sigma and known.
+        let mut head = Vec::new();
+        if let Some(t) =
+            tensors.get("head.weight").filter(|t| t.shape().get(1) == Some(&(4 * (old + 2))))
+        {
+            for filter in t.data().chunks_exact(4 * (old + 2) * 9) {
+                let (image, rest) = filter.split_at(4 * old * 9);
+                for channel in 0..new {
+                    let source = |i: usize| match old {
+                        1 => image[i] * share,
+                        _ if new == 1 => image.chunks_exact(36).map(|c| c[i]).sum(),
+                        _ => image[channel * 36 + i],
+                    };
+                    head.extend((0..36).map(source));
+                }
+                head.extend_from_slice(rest);
+            }
+        }
+        tensors.insert(
+            "head.weight".to_owned(),
+            Tensor::new(vec![self.widths[0], 4 * (new + 2), 3, 3], head)?,
+        );
+        for part in ["tail.weight", "tail.bias"] {
+            let Some(t) = tensors.remove(part) else { continue };
+            let each = t.data().len() / old;
+            let mut shape = t.shape().to_vec();
+            shape[0] = 4 * new;
+            let source = |channel: usize, i: usize| match old {
+                1 => t.data()[i],
+                _ if new == 1 => t.data().chunks_exact(each).map(|c| c[i]).sum::<f32>() * share,
+                _ => t.data()[channel * each + i],
+            };
+            let data = (0..new)
+                .flat_map(|c| (0..each).map(move |i| (c, i)))
+                .map(|(c, i)| source(c, i))
+                .collect();
+            tensors.insert(part.to_owned(), Tensor::new(shape, data)?);
+        }
+        Ok(tensors)
+    }
+
     /// Random weights to start from: the last layer of each block is a tenth of its usual size and
     /// that of the net 0, so that a new net hands its input on and trains at high rates (after
     /// Zhang, Dauphin, Ma 2019, arXiv 1901.09321).
@@ -118,6 +173,32 @@ mod tests {
         let out = net.forward(Value::from_planes(1, [5, 16, 24], &planes).unwrap(), 1).unwrap();
         assert_eq!(out.shape(), [3, 16, 24]);
         assert_eq!(out.to_planes(), planes[..3 * 16 * 24]);
+    }
+
+    #[test]
+    fn a_color_net_made_of_a_gray_one_does_the_same_to_gray_pictures() {
+        let gray = Restorer { widths: [8, 8, 8], ..Restorer::default() };
+        let color = Restorer { channels: 3, ..gray.clone() };
+        let tensors = Net::random(gray.graph(), 5).tensors();
+        let as_color = color.adapted(tensors.clone()).unwrap();
+        let mut rng = restora_image::Rng::new(2, "x", 0);
+        let plane: Vec<f32> = (0..64).map(|_| rng.uniform() as f32).collect();
+        let run = |net: &Restorer, tensors: &Tensors, c: usize| {
+            let planes = [plane.repeat(c), vec![0.1; 64], vec![1.0; 64]].concat();
+            let net = Net::new(net.graph(), tensors.clone()).unwrap();
+            net.forward(Value::from_planes(1, [c + 2, 8, 8], &planes).unwrap(), 1)
+                .unwrap()
+                .to_planes()
+        };
+        let one = run(&gray, &tensors, 1);
+        for (a, b) in run(&color, &as_color, 3).iter().zip(one.repeat(3)) {
+            assert!((a - b).abs() < 1e-4, "{a} against {b}");
+        }
+        let back = gray.adapted(as_color).unwrap();
+        for (name, t) in &tensors {
+            let close = t.data().iter().zip(back[name].data()).all(|(a, b)| (a - b).abs() < 1e-5);
+            assert!(close, "{name}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::{Error, model};
 use restora_data::write_atomically;
 use restora_nn::train::Trainer;
 use restora_nn::weights::safetensors::{self, Metadata};
-use restora_nn::{Net, NnError, Precision, Tensors, Weights};
+use restora_nn::{Model, Net, NnError, Precision, Tensors, Weights};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -120,7 +120,10 @@ impl State {
         let net = match &files.start {
             None => options.model.start(options.trainer.seed),
             Some(path) => {
-                let tensors = start_weights(path)?;
+                let mut tensors = start_weights(path)?;
+                if let Model::Restorer(net) = &options.model {
+                    tensors = net.adapted(tensors)?;
+                }
                 restora_nn::weights::check(&tensors, &options.model.graph())
                     .map_err(|e| model::in_file(path, e))?;
                 Net::new(options.model.graph(), tensors)?
