@@ -44,45 +44,7 @@ impl Restorer {
     pub const ALIGNMENT: usize = 8;
 }
 
-impl Architecture for Restorer {
-    /// # Errors
-    /// [`NnError::Param`] where a width is 0 or beyond 4096, or a depth beyond 64.
-    fn validate(&self) -> Result<(), NnError> {
-        let ok = matches!(self.channels, 1 | 3)
-            && self.widths.iter().all(|w| (1..=4096).contains(w))
-            && self.blocks.iter().all(|&b| b <= 64);
-        if ok {
-            return Ok(());
-        }
-        Err(NnError::Param(format!(
-            "a restorer wants 1 or 3 channels, widths in 1..=4096 and at most 64 blocks, got {self:?}"
-        )))
-    }
-
-    fn graph(&self) -> Graph {
-        let [w0, w1, w2] = self.widths;
-        let c = self.channels;
-        let mut g = Graph::new(c + 2);
-        let small = g.push(Op::PixelUnshuffle { factor: 2 }, &[0]);
-        let x = g.conv("head", small, [4 * (c + 2), w0], 3);
-        let half = blocks(&mut g, "half_down", x, w0, self.blocks[0]);
-        let x = down(&mut g, "down1", half, [w0, w1]);
-        let quarter = blocks(&mut g, "quarter_down", x, w1, self.blocks[1]);
-        let x = down(&mut g, "down2", quarter, [w1, w2]);
-        let x = blocks(&mut g, "eighth", x, w2, self.blocks[2]);
-        let x = up(&mut g, "up2", x, [w2, w1]);
-        let x = g.push(Op::Add, &[x, quarter]);
-        let x = blocks(&mut g, "quarter_up", x, w1, self.blocks[3]);
-        let x = up(&mut g, "up1", x, [w1, w0]);
-        let x = g.push(Op::Add, &[x, half]);
-        let x = blocks(&mut g, "half_up", x, w0, self.blocks[4]);
-        let x = g.conv("tail", x, [w0, 4 * c], 3);
-        let noise = g.push(Op::PixelShuffle { factor: 2 }, &[x]);
-        let image = g.push(Op::Slice { from: 0, count: c }, &[0]);
-        g.push(Op::Sub, &[image, noise]);
-        g
-    }
-
+impl Restorer {
     /// Weights of a net that differs from this one in the channels of the image alone, made to fit: the first
     /// layer sees each channel as an equal share of the gray image (or gray as the sum of the colors), the
     /// last one gives every channel the same (or gray the mean). A color net so started denoises
@@ -136,6 +98,46 @@ impl Architecture for Restorer {
             tensors.insert(part.to_owned(), Tensor::new(shape, data)?);
         }
         Ok(tensors)
+    }
+}
+
+impl Architecture for Restorer {
+    /// # Errors
+    /// [`NnError::Param`] where a width is 0 or beyond 4096, or a depth beyond 64.
+    fn validate(&self) -> Result<(), NnError> {
+        let ok = matches!(self.channels, 1 | 3)
+            && self.widths.iter().all(|w| (1..=4096).contains(w))
+            && self.blocks.iter().all(|&b| b <= 64);
+        if ok {
+            return Ok(());
+        }
+        Err(NnError::Param(format!(
+            "a restorer wants 1 or 3 channels, widths in 1..=4096 and at most 64 blocks, got {self:?}"
+        )))
+    }
+
+    fn graph(&self) -> Graph {
+        let [w0, w1, w2] = self.widths;
+        let c = self.channels;
+        let mut g = Graph::new(c + 2);
+        let small = g.push(Op::PixelUnshuffle { factor: 2 }, &[0]);
+        let x = g.conv("head", small, [4 * (c + 2), w0], 3);
+        let half = blocks(&mut g, "half_down", x, w0, self.blocks[0]);
+        let x = down(&mut g, "down1", half, [w0, w1]);
+        let quarter = blocks(&mut g, "quarter_down", x, w1, self.blocks[1]);
+        let x = down(&mut g, "down2", quarter, [w1, w2]);
+        let x = blocks(&mut g, "eighth", x, w2, self.blocks[2]);
+        let x = up(&mut g, "up2", x, [w2, w1]);
+        let x = g.push(Op::Add, &[x, quarter]);
+        let x = blocks(&mut g, "quarter_up", x, w1, self.blocks[3]);
+        let x = up(&mut g, "up1", x, [w1, w0]);
+        let x = g.push(Op::Add, &[x, half]);
+        let x = blocks(&mut g, "half_up", x, w0, self.blocks[4]);
+        let x = g.conv("tail", x, [w0, 4 * c], 3);
+        let noise = g.push(Op::PixelShuffle { factor: 2 }, &[x]);
+        let image = g.push(Op::Slice { from: 0, count: c }, &[0]);
+        g.push(Op::Sub, &[image, noise]);
+        g
     }
 
     /// Random weights to start from: the last layer of each block is a tenth of its usual size and
