@@ -247,6 +247,8 @@ impl Teller {
     }
 }
 
+/// PSNR in dB from which a picture counts as undamaged.
+const CLEAN: f64 = 100.0;
 /// Share of the last running mean of the loss that stays at each step.
 const SMOOTH: f64 = 0.98;
 
@@ -277,6 +279,8 @@ impl Watch for Teller {
             let optional = |name: &str, v: Option<f64>, digits: usize, unit: &str| {
                 v.map_or(String::new(), |v| format!("  {name} {v:.digits$}{unit}"))
             };
+            // A net that is given the clean picture has nothing to be compared with.
+            let damaged = row.validation_input_psnr.filter(|p| *p < CLEAN);
             eprintln!(
                 "step {}/{}  loss {:.6}{}{}{}  rate {:.2e}  {:.0} pictures/s  {left:.0} s left",
                 row.step,
@@ -284,7 +288,7 @@ impl Watch for Teller {
                 row.loss,
                 optional("validation", row.validation_loss, 6, ""),
                 optional("PSNR", row.validation_psnr, 2, " dB"),
-                optional("of the input", row.validation_input_psnr, 2, " dB"),
+                optional("of the input", damaged, 2, " dB"),
                 row.rate,
                 row.items_per_second,
             );
