@@ -156,10 +156,10 @@ pub struct TrainArgs {
     /// for denoisers]
     #[arg(long, value_name = "PIXELS", value_parser = patch)]
     pub patch: Option<Patch>,
-    /// Flip and turn patches [default: only for denoisers]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
-    pub flips: Option<bool>,
+    /// Flip and turn patches: `horizontal` for faces and other pictures that must stay upright
+    /// [default: all for denoisers, none for autoencoders]
+    #[arg(long, value_name = "WHICH", value_parser = ["none", "horizontal", "all"])]
+    pub flips: Option<String>,
     /// How often a net that can do without is not told the noise level [default: 0.2]
     #[arg(long, value_name = "0..=1")]
     pub blind: Option<f64>,

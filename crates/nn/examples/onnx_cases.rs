@@ -86,6 +86,7 @@ fn operations() -> Vec<(&'static str, Op, usize)> {
         ("leaky_relu", Op::LeakyRelu { slope: 0.2 }, 3),
         ("sigmoid", Op::Sigmoid, 3),
         ("tanh", Op::Tanh, 3),
+        ("shift", Op::Shift { by: -0.5 }, 3),
         ("add", Op::Add, 3),
         ("sub", Op::Sub, 3),
         ("concat", Op::Concat, 3),

@@ -72,6 +72,11 @@ pub enum Op {
     Sigmoid,
     /// Hyperbolic tangent.
     Tanh,
+    /// `x + by`: brings pixels, which are in `0..1`, near mean 0 and back.
+    Shift {
+        /// What is added.
+        by: f32,
+    },
     /// Sum of two inputs of one shape.
     Add,
     /// First input minus the second.
@@ -173,6 +178,11 @@ impl Graph {
     /// `max(x, 0)`.
     pub fn relu(&mut self, from: NodeId) -> NodeId {
         self.push(Op::Relu, &[from])
+    }
+
+    /// `x + by`.
+    pub fn shift(&mut self, from: NodeId, by: f32) -> NodeId {
+        self.push(Op::Shift { by }, &[from])
     }
 
     /// A dense layer.
@@ -285,7 +295,11 @@ impl Op {
                 [n, 1, 1] if n == *inputs => [*outputs, 1, 1],
                 _ => return Err(format!("a vector of {inputs}")),
             },
-            Self::Relu | Self::LeakyRelu { .. } | Self::Sigmoid | Self::Tanh => one()?,
+            Self::Relu
+            | Self::LeakyRelu { .. }
+            | Self::Sigmoid
+            | Self::Tanh
+            | Self::Shift { .. } => one()?,
             Self::Add | Self::Sub => match two()? {
                 (a, b) if a == b => a,
                 _ => return Err("two inputs of one shape".to_owned()),

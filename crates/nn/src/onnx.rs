@@ -226,6 +226,12 @@ impl Writer {
             }
             Op::Sigmoid => self.node("Sigmoid", &inputs, &out, none),
             Op::Tanh => self.node("Tanh", &inputs, &out, none),
+            Op::Shift { by } => {
+                let constant = format!("{out}_by");
+                self.constant(&constant, FLOAT, std::iter::once(1), &by.to_le_bytes());
+                inputs.push(&constant);
+                self.node("Add", &inputs, &out, none);
+            }
             Op::Add => self.node("Add", &inputs, &out, none),
             Op::Sub => self.node("Sub", &inputs, &out, none),
             Op::Concat => self.node("Concat", &inputs, &out, none.integer("axis", 1)),

@@ -7,12 +7,14 @@
 mod batches;
 mod checkpoint;
 mod damage;
+mod flips;
 mod options;
 mod report;
 mod score;
 
 pub use checkpoint::{checkpoint_options, checkpoint_path};
 pub use damage::Damage;
+pub use flips::Flips;
 pub use options::{TrainOptions, is_autoencoder, steps_of};
 pub use report::report;
 

@@ -187,6 +187,7 @@ impl Net {
                 });
                 waiting.give(from, g, threads);
             }
+            Op::Shift { .. } => waiting.give(from, g, threads),
             Op::Add | Op::Sub => {
                 let other = node.inputs[1];
                 let mut copy = self.pool.value(g.n, g.shape());

@@ -106,6 +106,10 @@ impl Net {
                 });
             }
             Op::Tanh => super::parallel::zip(&mut y.data, &value(0).data, threads, |_, x| x.tanh()),
+            Op::Shift { by } => {
+                let by = *by;
+                super::parallel::zip(&mut y.data, &value(0).data, threads, move |_, x| x + by);
+            }
             Op::Add | Op::Sub => {
                 let sign = if node.op == Op::Add { 1.0 } else { -1.0 };
                 copy(y, value(0));

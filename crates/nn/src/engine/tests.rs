@@ -144,7 +144,8 @@ fn gradients_of_a_u_shape_match_finite_differences() {
 #[test]
 fn gradients_of_a_dense_autoencoder_match_finite_differences() {
     let mut graph = Graph::new(2);
-    let f = graph.push(Op::Flatten, &[0]);
+    let f = graph.shift(0, -0.5);
+    let f = graph.push(Op::Flatten, &[f]);
     let a = graph.dense("a", f, 24, 7);
     let a = graph.push(Op::Tanh, &[a]);
     let b = graph.dense("b", a, 7, 24);

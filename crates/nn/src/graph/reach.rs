@@ -78,6 +78,7 @@ impl Op {
             | Self::LeakyRelu { .. }
             | Self::Sigmoid
             | Self::Tanh
+            | Self::Shift { .. }
             | Self::Add
             | Self::Sub
             | Self::Concat

@@ -1,7 +1,7 @@
 //! Batches of patches: which picture, which part, turned how, damaged how, all drawn from the seed and the
 //! number of the step, so that step 1000 is the same whether or not the run was interrupted before.
 
-use super::{Damage, TrainOptions};
+use super::{Damage, Flips, TrainOptions};
 use crate::{Error, model};
 use rayon::prelude::*;
 use restora_data::Dataset;
@@ -26,7 +26,7 @@ pub struct Batches<'a> {
     side: Option<usize>,
     /// The one size of whole pictures.
     size: OnceLock<Size>,
-    flips: bool,
+    flips: Flips,
     blind: f64,
     damage: &'a [Damage],
     seed: u64,
@@ -59,7 +59,7 @@ impl<'a> Batches<'a> {
 
     /// Batches to validate with: pictures are not turned.
     pub fn for_validation(set: &'a Dataset, items: Vec<usize>, options: &'a TrainOptions) -> Self {
-        Self { flips: false, ..Self::new(set, items, options) }
+        Self { flips: Flips::None, ..Self::new(set, items, options) }
     }
 
     /// The batch of `n` patches for a step. A picture that cannot be used is passed over: another one is
@@ -152,7 +152,11 @@ impl<'a> Batches<'a> {
 
     fn pair(&self, index: usize, rng: &mut Rng) -> Result<Pair, Error> {
         let patch = self.patch(index, rng)?;
-        let clean = if self.flips { turned(&patch, rng.below(8)) } else { patch };
+        let clean = match self.flips {
+            Flips::None => patch,
+            Flips::Horizontal => turned(&patch, rng.below(2) << 1),
+            Flips::All => turned(&patch, rng.below(8)),
+        };
         let (steps, sigma) = Damage::draw(self.damage, rng)?;
         let told = rng.uniform() >= self.blind || self.conditioning != Conditioning::SigmaIfKnown;
         let cx = Context { seed: rng.next_u64(), ..Context::default() };

@@ -1,6 +1,6 @@
 //! What decides the outcome of a run, what is taken where nothing is said, and recipes in files.
 
-use super::Damage;
+use super::{Damage, Flips};
 use crate::{Error, model};
 use restora_data::split;
 use restora_nn::Model;
@@ -23,8 +23,8 @@ pub struct TrainOptions {
     pub batch: usize,
     /// Side of a patch; `None` takes whole pictures, which must then have one size.
     pub patch: Option<usize>,
-    /// Flips and turns patches.
-    pub flips: bool,
+    /// How patches are flipped and turned.
+    pub flips: Flips,
     /// How often a net that can do without is not told the noise level, `0..=1`.
     pub blind: f64,
     /// Part of the set that is kept for validation, `0..1`.
@@ -67,7 +67,7 @@ impl TrainOptions {
                 damage: if denoising { damage("gaussian-noise:sigma=0.1")? } else { Vec::new() },
                 batch: 64,
                 patch: None,
-                flips: false,
+                flips: Flips::None,
                 blind: 0.0,
                 validation: 0.1,
                 validate_every: VALIDATE_EVERY,
@@ -80,7 +80,7 @@ impl TrainOptions {
             damage: damage("gaussian-noise:sigma=0..50/255")?,
             batch: 16,
             patch: Some(96_usize.next_multiple_of(net.alignment().max(1))),
-            flips: true,
+            flips: Flips::All,
             blind: if net.conditioning() == Conditioning::SigmaIfKnown { 0.2 } else { 0.0 },
             validation: 0.1,
             validate_every: VALIDATE_EVERY,

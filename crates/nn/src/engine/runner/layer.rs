@@ -229,6 +229,7 @@ fn plain(op: &Op, step: &Step, y: &mut [f32]) {
         Op::LeakyRelu { slope } => each(y, &|x| if x > 0.0 { x } else { slope * x }),
         Op::Sigmoid => each(y, &|x| 1.0 / (1.0 + (-x).exp())),
         Op::Tanh => each(y, &f32::tanh),
+        Op::Shift { by } => each(y, &|x| x + by),
         Op::Add | Op::Sub => {
             let (a, b) = (input(0), input(1));
             let sign = if *op == Op::Add { 1.0 } else { -1.0 };
