@@ -231,7 +231,7 @@ impl Net {
             }
             Op::Upsample2 => {
                 waiting.add_to_zeros(from, kept(from), |to| {
-                    rearrange::upsample2_gradient(&g, to, threads)
+                    rearrange::upsample2_gradient(&g, to, threads);
                 });
                 self.pool.give(g.data);
             }

@@ -32,7 +32,9 @@ pub fn statistics(x: &Value, threads: usize) -> Statistics {
         let mut total = sum(rows, c, threads, |range, total| {
             x.data[range.start * c..range.end * c].chunks_exact(c).for_each(|row| f(row, total));
         });
-        total.iter_mut().for_each(|t| *t /= n);
+        for t in &mut total {
+            *t /= n;
+        }
         total
     };
     let mean = over(&|row, total| total.iter_mut().zip(row).for_each(|(t, x)| *t += x));

@@ -234,7 +234,9 @@ fn finish(y: &mut [f32], from: usize, epilogue: Epilogue) {
         y.iter_mut().zip(&add[from..]).for_each(|(y, a)| *y += a);
     }
     if epilogue.relu {
-        y.iter_mut().for_each(|y| *y = y.max(0.0));
+        for y in y {
+            *y = y.max(0.0);
+        }
     }
 }
 

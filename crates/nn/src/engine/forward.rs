@@ -92,7 +92,7 @@ impl Net {
                 return Some(statistics);
             }
             Op::Relu => {
-                super::parallel::zip(&mut y.data, &value(0).data, threads, |_, x| x.max(0.0))
+                super::parallel::zip(&mut y.data, &value(0).data, threads, |_, x| x.max(0.0));
             }
             Op::LeakyRelu { slope } => {
                 let slope = *slope;
@@ -123,19 +123,19 @@ impl Net {
                 rearrange::channels(b, 0, y, a.c, b.c, false, threads);
             }
             Op::Slice { from, count } => {
-                rearrange::channels(value(0), *from, y, 0, *count, false, threads)
+                rearrange::channels(value(0), *from, y, 0, *count, false, threads);
             }
             Op::PixelUnshuffle { factor } => {
-                rearrange::shuffle(value(0), y, *factor, false, threads)
+                rearrange::shuffle(value(0), y, *factor, false, threads);
             }
             Op::PixelShuffle { factor } => rearrange::shuffle(value(0), y, *factor, true, threads),
             Op::MaxPool2 => rearrange::max_pool(value(0), y, threads),
             Op::Upsample2 => rearrange::upsample2(value(0), y, threads),
             Op::Flatten => {
-                rearrange::transpose(&value(0).data, &mut y.data, value(0).shape(), true)
+                rearrange::transpose(&value(0).data, &mut y.data, value(0).shape(), true);
             }
             Op::Unflatten { shape } => {
-                rearrange::transpose(&value(0).data, &mut y.data, *shape, false)
+                rearrange::transpose(&value(0).data, &mut y.data, *shape, false);
             }
         }
         None

@@ -3,7 +3,11 @@
 use super::gemm::{self, Product};
 use super::lane::Lane;
 use super::winograd::{self, Job};
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m256, __m256i, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+    _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_max_ps, _mm256_set1_ps, _mm256_storeu_ps,
+    _mm256_sub_ps,
+};
 
 #[derive(Clone, Copy)]
 pub struct F32x8(__m256);

@@ -3,7 +3,10 @@
 use super::gemm::{self, Product};
 use super::lane::Lane;
 use super::winograd::{self, Job};
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m512, __mmask16, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+    _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_ps,
+};
 
 #[derive(Clone, Copy)]
 pub struct F32x16(__m512);

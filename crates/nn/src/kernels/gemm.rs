@@ -150,7 +150,7 @@ unsafe fn rows<L: Lane, const V: usize, const FULL: bool>(p: &Product, tail: usi
     let mut i = 0;
     macro_rules! blocks {
         ($($r:literal)*) => {$(
-            while p.m - i >= $r && L::REGISTERS >= $r * V + V + 1 {
+            while p.m - i >= $r && L::REGISTERS > $r * V + V {
                 block::<L, $r, V, FULL>(p, i, tail);
                 i += $r;
             }

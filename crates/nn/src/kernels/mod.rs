@@ -4,7 +4,6 @@
 //! This is the only place of the crate with `unsafe`. Every function that others may call checks its
 //! slices first; behind it the pointers stay inside them.
 #![expect(unsafe_code, reason = "vector instructions and disjoint writes from several threads")]
-#![expect(clippy::too_many_arguments, reason = "a matrix product has nine arguments")]
 
 mod aligned;
 #[cfg(target_arch = "x86_64")]

@@ -80,7 +80,9 @@ fn psnr(gradient: &mut Value, target: &Value) -> f64 {
         let mse = g.iter().map(|&e| f64::from(e * e)).sum::<f64>() / item as f64 + FLOOR;
         total += 10.0 * mse.log10();
         let factor = (20.0 / std::f64::consts::LN_10 / (mse * item as f64 * n as f64)) as f32;
-        g.iter_mut().for_each(|g| *g *= factor);
+        for g in g {
+            *g *= factor;
+        }
     }
     total / n as f64
 }
@@ -120,7 +122,9 @@ mod tests {
         let (output, mut target) = pair();
         for pixel in target.data_mut().chunks_exact_mut(3) {
             let sum: f32 = pixel.iter().sum();
-            pixel.iter_mut().for_each(|p| *p /= sum);
+            for p in pixel {
+                *p /= sum;
+            }
         }
         for loss in ALL {
             let (_, gradient) = loss.of(&output, &target).unwrap();

@@ -55,7 +55,9 @@ proptest! {
             filter_gradient[weight] += f(x[from * ci + i]) * f(dy[to * co + o]);
         }});
         if relu {
-            forward.iter_mut().for_each(|v| *v = v.max(0.0));
+            for v in &mut forward {
+                *v = v.max(0.0);
+            }
         }
         let convolution = Winograd::new(&weights, ci, co);
         let backward = Winograd::backward(&weights, ci, co);
