@@ -5,6 +5,7 @@ use restora_nn::train::{Batch, Loss, Trainer, TrainerOptions};
 use restora_nn::{NnError, Value};
 use std::time::Instant;
 
+#[expect(clippy::print_stdout, reason = "the times are the result")]
 fn main() -> Result<(), NnError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let restorer = Restorer::default();

@@ -7,7 +7,6 @@ use restora_testkit::{awgn, psnr, set, shared};
 
 #[test]
 #[ignore = "needs the shared sets"]
-#[expect(clippy::print_stderr, reason = "the figures of docs/learned_inference.md")]
 fn half_precision_costs_nothing_and_int8_little() {
     let file = shared().join("data/weights/dncnn_gray_sigma25.safetensors");
     let (tensors, _) = safetensors::read(&std::fs::read(file).unwrap()).unwrap();

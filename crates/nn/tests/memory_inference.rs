@@ -7,7 +7,6 @@ use restora_nn::{Denoiser, Model, Weights};
 #[test]
 #[cfg(target_os = "linux")]
 #[ignore = "needs half a minute"]
-#[expect(clippy::print_stderr, reason = "the figure of docs/learned_inference.md")]
 fn a_24_megapixel_photograph_passes_under_one_and_a_half_gigabytes() {
     let model = Model::Restorer(Restorer { channels: 3, ..Restorer::default() });
     let weights = Weights { card: model.card(), tensors: model.start(1).tensors() };

@@ -6,6 +6,7 @@ mod faces;
 
 use std::time::Instant;
 
+#[expect(clippy::print_stdout, reason = "the errors are the result")]
 fn main() -> Result<(), restora::Error> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().unwrap_or_else(|| "smiles_autoencoder_32".to_owned());
