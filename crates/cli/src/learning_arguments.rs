@@ -113,11 +113,11 @@ pub struct TrainArgs {
     /// alternatives; clean does nothing. Autoencoders: clean; denoisers: gaussian-noise:sigma=0..50/255
     #[arg(short, long, value_name = "DAMAGE")]
     pub damage: Vec<String>,
-    /// What is made small [default: mse for autoencoders, psnr for denoisers]
+    /// What is made small [default: mse for autoencoders, charbonnier for denoisers]
     #[arg(long, value_parser = ["mse", "l1", "charbonnier", "psnr", "cross-entropy"])]
     pub loss: Option<String>,
-    /// How weights follow gradients [default: adam]
-    #[arg(long, value_parser = ["sgd", "adam", "adamw", "adamax"])]
+    /// How weights follow gradients [default: muon; adam for dense nets]
+    #[arg(long, value_parser = ["sgd", "adam", "adamw", "adamax", "muon"])]
     pub optimizer: Option<String>,
     /// Momentum of sgd [default: 0.9]
     #[arg(long, value_name = "0..1", requires = "optimizer")]
@@ -125,7 +125,7 @@ pub struct TrainArgs {
     /// Weight decay of adamw [default: 0.01]
     #[arg(long, value_name = "0..=1", requires = "optimizer")]
     pub weight_decay: Option<f32>,
-    /// The highest learning rate [default: 0.001]
+    /// The highest learning rate [default: 0.002; 0.001 for dense nets]
     #[arg(long, value_name = "RATE")]
     pub learning_rate: Option<f32>,
     /// Steps over which the learning rate rises [default: a twentieth of the run, 200 at most]
@@ -152,7 +152,7 @@ pub struct TrainArgs {
     /// Patches or pictures of a step [default: 64 for autoencoders, 16 for denoisers]
     #[arg(long, value_name = "N")]
     pub batch: Option<usize>,
-    /// Side of the square patches that are cut out, or `whole` [default: whole for autoencoders, 96
+    /// Side of the square patches that are cut out, or `whole` [default: whole for autoencoders, 64
     /// for denoisers]
     #[arg(long, value_name = "PIXELS", value_parser = patch)]
     pub patch: Option<Patch>,

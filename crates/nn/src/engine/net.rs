@@ -55,6 +55,15 @@ impl Parameter {
         }
     }
 
+    /// Length of the rows as which a matrix or a filter lies in memory; 1 for anything else.
+    pub(crate) fn columns(&self) -> usize {
+        match self.layout {
+            Layout::Plain => 1,
+            Layout::Filter | Layout::Matrix => self.shape[0],
+            Layout::Up => self.shape[1..].iter().product(),
+        }
+    }
+
     /// Inputs that one output adds up: what decides the size of random weights.
     fn fan_in(&self) -> usize {
         match self.layout {

@@ -3,17 +3,29 @@
 use super::Value;
 use crate::Shape;
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// Buffers by length. What one holds is left over from its last use.
 #[derive(Debug, Default)]
-pub struct Pool(Mutex<HashMap<usize, Vec<Vec<f32>>>>);
+pub struct Pool(Mutex<HashMap<usize, Shelf>>);
+
+/// The buffers of one length.
+#[derive(Debug, Default)]
+struct Shelf {
+    free: Vec<Vec<f32>>,
+    /// How many were made here. No more are kept, whatever others give.
+    made: usize,
+}
 
 impl Pool {
     /// A buffer of this length with whatever was in it.
     pub fn take(&self, len: usize) -> Vec<f32> {
-        let mut free = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        free.get_mut(&len).and_then(Vec::pop).unwrap_or_else(|| vec![0.0; len])
+        let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let shelf = shelves.entry(len).or_default();
+        shelf.free.pop().unwrap_or_else(|| {
+            shelf.made += 1;
+            vec![0.0; len]
+        })
     }
 
     /// A value of this shape with whatever was in it.
@@ -21,9 +33,33 @@ impl Pool {
         Value { n, h, w, c, data: self.take(n * c * h * w) }
     }
 
-    /// Gives a buffer back.
+    /// Gives a buffer back. One that was made elsewhere (the input of a step) is kept only in place of
+    /// one that went away.
     pub fn give(&self, buffer: Vec<f32>) {
-        let mut free = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        free.entry(buffer.len()).or_default().push(buffer);
+        let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let shelf = shelves.entry(buffer.len()).or_default();
+        if shelf.free.len() < shelf.made {
+            shelf.free.push(buffer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_keeps_no_more_buffers_than_it_made() {
+        let pool = Pool::default();
+        let (first, second) = (pool.take(8), pool.take(8));
+        for _ in 0..10 {
+            pool.give(vec![0.0; 8]);
+            pool.give(vec![0.0; 9]);
+        }
+        pool.give(first);
+        pool.give(second);
+        let shelves = pool.0.lock().unwrap();
+        assert_eq!(shelves[&8].free.len(), 2);
+        assert_eq!(shelves[&9].free.len(), 0);
     }
 }

@@ -1,6 +1,7 @@
 //! Training: loss, optimizer, schedule, and the state between two steps.
 
 mod loss;
+mod muon;
 mod optimizer;
 mod schedule;
 mod trainer;

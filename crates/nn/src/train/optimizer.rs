@@ -1,5 +1,6 @@
 //! How weights follow their gradients.
 
+use super::muon;
 use crate::NnError;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,9 @@ pub enum Optimizer {
     },
     /// Adam in the maximum norm (section 7.1 of the same paper).
     Adamax,
+    /// Momentum made orthogonal for matrices and filters, Adam for all else (Jordan et al. 2024; scaled
+    /// to Adam's rates after Liu et al. 2025, arXiv 2502.16982).
+    Muon,
 }
 
 /// Decay of the first moment.
@@ -52,10 +56,12 @@ impl Optimizer {
         }
     }
 
-    /// Moves `weights` along `gradient * scale`; `step` counts from 1.
+    /// Moves `weights` along `gradient * scale`; `step` counts from 1. `columns` of a matrix's row lie
+    /// together; 1 for what is no matrix.
     pub(crate) fn update(
         self,
         weights: &mut [f32],
+        columns: usize,
         gradient: &[f32],
         moments: &mut Moments,
         [rate, scale]: [f32; 2],
@@ -63,6 +69,9 @@ impl Optimizer {
     ) {
         let n = weights.len();
         moments.first.resize(n, 0.0);
+        if self == Self::Muon && columns > 1 {
+            return muon::update(weights, columns, gradient, &mut moments.first, [rate, scale]);
+        }
         if !matches!(self, Self::Sgd { .. }) {
             moments.second.resize(n, 0.0);
         }
@@ -78,7 +87,7 @@ impl Optimizer {
                         *w -= rate * *v;
                     }
                 }
-                Self::Adam | Self::AdamW { .. } => {
+                Self::Adam | Self::AdamW { .. } | Self::Muon => {
                     let shrink = match self {
                         Self::AdamW { weight_decay } => 1.0 - rate * weight_decay,
                         _ => 1.0,
@@ -124,7 +133,7 @@ mod tests {
                     m = f64::from(momentum) * m + g;
                     w -= 0.1 * m;
                 }
-                Optimizer::Adam | Optimizer::AdamW { .. } => {
+                Optimizer::Adam | Optimizer::AdamW { .. } | Optimizer::Muon => {
                     if let Optimizer::AdamW { weight_decay } = optimizer {
                         w -= 0.1 * f64::from(weight_decay) * w;
                     }
@@ -149,12 +158,13 @@ mod tests {
             Optimizer::Adam,
             Optimizer::AdamW { weight_decay: 0.1 },
             Optimizer::Adamax,
+            Optimizer::Muon,
         ];
         for optimizer in all {
             let (mut w, mut moments) = ([1.0_f32], Moments::default());
             for step in 1..=3 {
                 let gradient = [2.0 * w[0]];
-                optimizer.update(&mut w, &gradient, &mut moments, [0.1, 0.5], step);
+                optimizer.update(&mut w, 1, &gradient, &mut moments, [0.1, 0.5], step);
             }
             let wanted = expected(optimizer);
             assert!(

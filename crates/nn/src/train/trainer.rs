@@ -8,6 +8,7 @@ use super::optimizer::Moments;
 use super::{Loss, Optimizer, Schedule};
 use crate::engine::Net;
 use crate::{Graph, NnError, Tensor, Tensors, Value};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Inputs and what should come out.
@@ -151,16 +152,12 @@ impl Trainer {
         let clip = f64::from(self.options.clip);
         let scale = if clip > 0.0 && norm > clip { (clip / norm) as f32 } else { 1.0 };
         self.step += 1;
-        let all = self.net.parameters.iter_mut().zip(&found.gradients).zip(&mut self.moments);
-        for ((parameter, gradient), moments) in all.filter(|((p, _), _)| p.trained) {
-            self.options.optimizer.update(
-                &mut parameter.data,
-                gradient,
-                moments,
-                [rate, scale],
-                self.step,
-            );
-        }
+        let (optimizer, step) = (self.options.optimizer, self.step);
+        let all = self.net.parameters.par_iter_mut().zip(&found.gradients).zip(&mut self.moments);
+        all.filter(|((p, _), _)| p.trained).for_each(|((parameter, gradient), moments)| {
+            let columns = parameter.columns();
+            optimizer.update(&mut parameter.data, columns, gradient, moments, [rate, scale], step);
+        });
         self.follow();
         Ok(report)
     }
@@ -274,6 +271,7 @@ mod tests {
             Optimizer::Sgd { momentum: 0.9 },
             Optimizer::AdamW { weight_decay: 0.01 },
             Optimizer::Adamax,
+            Optimizer::Muon,
         ] {
             let options = TrainerOptions { optimizer, steps: 12, ..TrainerOptions::default() };
             let mut straight = Trainer::new(Net::random(graph(), 1), options.clone()).unwrap();
