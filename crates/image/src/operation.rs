@@ -16,7 +16,8 @@ pub trait Operation: Send + Sync {
     fn reach(&self) -> Option<u32>;
 
     /// What the origin of a tile with its margin must be a multiple of, in pixels, for the tile to
-    /// give the same bytes as the whole: more than 1 where the algorithm works on a grid.
+    /// give the same bytes as the whole (to rounding where the algorithm says so): more than 1 where the
+    /// algorithm works on a grid.
     fn alignment(&self) -> u32 {
         1
     }

@@ -100,6 +100,9 @@ fn card(html: &mut String, item: &ItemReport) {
     };
     fact("outcome", outcome(item.outcome));
     fact("steps", &steps(item));
+    for weights in &item.weights {
+        fact("weights", &weights.to_string());
+    }
     fact("why", &item.reason);
     if let Some(scores) = &item.scores {
         fact(

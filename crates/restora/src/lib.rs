@@ -13,6 +13,7 @@ mod error;
 pub mod html;
 mod journal;
 pub mod learned;
+pub mod learned_denoiser;
 pub mod model;
 pub mod pairs;
 pub mod pipeline;

@@ -2,6 +2,7 @@
 
 use crate::diagnose::Diagnosis;
 use crate::error::Error;
+use crate::learned_denoiser::WeightsUsed;
 use crate::step::Step;
 use restora_image::{Depth, ErrorKind};
 use restora_metrics::full_reference::Comparison;
@@ -109,6 +110,9 @@ pub struct ItemReport {
     pub diagnosis: Option<Diagnosis>,
     /// The steps done to the first page, with the measured levels filled in.
     pub steps: Vec<Step>,
+    /// The weights of the learned ones among them, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<WeightsUsed>,
     /// Why these.
     pub reason: String,
     /// Remarks: a wrong extension, a dropped animation.
@@ -139,6 +143,7 @@ impl ItemReport {
             pages: 0,
             diagnosis: None,
             steps: Vec::new(),
+            weights: Vec::new(),
             reason: String::new(),
             notes: Vec::new(),
             scores: None,

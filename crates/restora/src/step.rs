@@ -1,6 +1,7 @@
 //! The closed list of what the belt can do, and its text form.
 
 use crate::error::Error;
+use crate::learned_denoiser::{Learned, WeightsUsed};
 use restora_image::{NoiseModel, OpInfo, Operation};
 use restora_ops as ops;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,8 @@ steps! {
     NlRidge(ops::denoise::NlRidge),
     /// `LIChI`: NL-Ridge iterated.
     Lichi(ops::denoise::Lichi),
+    /// A net that was trained to denoise.
+    Learned(Learned),
     /// White Gaussian noise.
     GaussianNoise(ops::degrade::GaussianNoise),
     /// Noise that grows with the signal.
@@ -127,7 +130,19 @@ impl Step {
 
     /// Does the step want a noise level that is not given?
     pub fn wants_noise(&self) -> bool {
-        self.option("sigma").is_some_and(|v| v == "auto")
+        // Noise that is declared unknown has no level to be told.
+        let told = self.option("noise").is_none_or(|kind| kind != "unknown");
+        told && self.option("sigma").is_some_and(|v| v == "auto")
+    }
+
+    /// The weights that the step restores pictures of so many channels with, if it is a learned one.
+    ///
+    /// # Errors
+    /// [`Error::Step`] where they cannot be read.
+    pub fn weights(&self, channels: usize) -> Result<Option<WeightsUsed>, Error> {
+        let Self::Learned(learned) = self else { return Ok(None) };
+        let failed = |source| Error::Step { step: self.id(), source };
+        learned.weights(channels).map(Some).map_err(failed)
     }
 
     /// The step with the measured level in place of `auto`, as it will be run and reported. A step

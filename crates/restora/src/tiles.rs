@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Tile origins are multiples of what the block grids of the steps ask for, so a tiled result equals
-//! the whole one to the bit for steps of finite reach.
+//! the whole one to the bit for steps of finite reach, and to 1e-5 for nets.
 
 use crate::step::Step;
 use restora_image::{
@@ -179,7 +179,17 @@ mod tests {
             };
             let whole = run(&Tiling::default());
             let tiles = Tiling { whole_up_to: 100, side: 48, global_margin: 24 };
-            assert!(run(&tiles) == whole, "{}", info.id);
+            let tiled = run(&tiles);
+            if info.id == "learned" {
+                // Sixteen results of F(4x4, 3x3) come from a window of 36 values, of which each needs
+                // nine: what the others hold, beyond the margin too, cancels to rounding only.
+                let (tiled, whole) = (tiled.to_image(), whole.to_image());
+                let pairs = tiled.data().iter().zip(whole.data());
+                let off = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(off <= 1e-5, "{}: {off}", info.id);
+            } else {
+                assert!(tiled == whole, "{}", info.id);
+            }
         }
     }
 

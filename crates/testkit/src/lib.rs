@@ -6,7 +6,7 @@
 
 mod contract;
 
-pub use contract::{assert_contract, assert_info_matches};
+pub use contract::{assert_contract, assert_contract_within, assert_info_matches};
 
 use restora_image::{ColorSpace, Image, Layout, Pixels, Raster, Size};
 use std::path::{Path, PathBuf};

@@ -163,6 +163,11 @@ impl Belt<'_> {
                 row.steps.clone_from(&steps);
                 (steps, None)
             };
+            if number == 0 {
+                let channels = page.layout.colors();
+                let weights = row.steps.iter().filter_map(|s| s.weights(channels).transpose());
+                row.weights = at("restore", weights.collect::<Result<_, _>>())?;
+            }
             if options.dry_run || steps.is_empty() {
                 continue;
             }
