@@ -122,7 +122,7 @@ pub struct TrainArgs {
     /// Momentum of sgd [default: 0.9]
     #[arg(long, value_name = "0..1", requires = "optimizer")]
     pub momentum: Option<f32>,
-    /// Weight decay of adamw [default: 0.01]
+    /// Weight decay of adamw [default: 0.01] or muon [default: 0]
     #[arg(long, value_name = "0..=1", requires = "optimizer")]
     pub weight_decay: Option<f32>,
     /// The highest learning rate [default: 0.002; 0.001 for dense nets]
@@ -311,6 +311,9 @@ pub enum ModelCommand {
         /// Number format of a .safetensors
         #[arg(long, value_parser = ["f32", "f16", "int8"], default_value = "f32")]
         precision: String,
+        /// What the model card says from now on of `data`, `license` or `version`; repeat for more
+        #[arg(long, value_name = "NAME=TEXT")]
+        card: Vec<String>,
         /// Replace a file that is already there
         #[arg(long)]
         overwrite: bool,

@@ -15,8 +15,8 @@ pub fn run(args: &ModelArgs) -> anyhow::Result<End> {
     match &args.command {
         ModelCommand::Show { file, json } => show(file, *json),
         ModelCommand::Import(args) => import(args),
-        ModelCommand::Export { file, output, precision, overwrite } => {
-            export(file, output, precision, *overwrite)
+        ModelCommand::Export { file, output, precision, card, overwrite } => {
+            export(file, output, precision, card, *overwrite)
         }
     }
 }
@@ -131,8 +131,26 @@ fn import(args: &ImportArgs) -> anyhow::Result<End> {
     Ok(End::Done)
 }
 
-fn export(file: &Path, output: &Path, precision: &str, overwrite: bool) -> anyhow::Result<End> {
-    let weights = read_weights(file)?;
+fn export(
+    file: &Path,
+    output: &Path,
+    precision: &str,
+    said: &[String],
+    overwrite: bool,
+) -> anyhow::Result<End> {
+    let mut weights = read_weights(file)?;
+    for text in said {
+        let card = &mut weights.card;
+        let (field, value) = match text.split_once('=') {
+            Some(("data", value)) => (&mut card.data, value),
+            Some(("license", value)) => (&mut card.license, value),
+            Some(("version", value)) => (&mut card.version, value),
+            _ => bail!(Error::Usage(format!(
+                "--card wants data=TEXT, license=TEXT or version=TEXT, got `{text}`"
+            ))),
+        };
+        value.clone_into(field);
+    }
     let net = Model::of(&weights.card).map_err(|e| Error::Nn(e).in_file(file))?;
     weights.check(&net.graph()).map_err(|e| Error::Nn(e).in_file(file))?;
     let ending = output.extension().and_then(|e| e.to_str()).unwrap_or_default();

@@ -134,9 +134,12 @@ fn flags(args: &TrainArgs) -> anyhow::Result<Value> {
         (Some("adamw"), None, decay) => {
             json!({"rule": "adam-w", "weight_decay": decay.unwrap_or(0.01)})
         }
+        (Some("muon"), None, decay) => {
+            json!({"rule": "muon", "weight_decay": decay.unwrap_or(0.0)})
+        }
         (Some(rule), None, None) => json!({"rule": rule}),
         (Some(rule), _, _) => bail!(Error::Usage(format!(
-            "--momentum is for sgd and --weight-decay for adamw, got them with {rule}"
+            "--momentum is for sgd and --weight-decay for adamw and muon, got them with {rule}"
         ))),
     };
     let patch = match args.patch {

@@ -208,6 +208,14 @@ fn weights_go_out_at_other_precisions_and_as_onnx_and_come_in_from_elsewhere() {
     assert_eq!(code(&export("n.txt", "f32")), 2);
     assert_eq!(code(&export("m.onnx", "f16")), 2);
     assert_eq!(code(&export("n.onnx", "f32")), 1, "a file that is there is kept");
+    let carded = |card: &str| {
+        let args = ["model", "export", "net.safetensors", "-o", "c.safetensors", "--card", card];
+        restora(root, &args)
+    };
+    assert_eq!(code(&carded("version=7, mended")), 0);
+    let card = restora::model::read_weights(&root.join("c.safetensors")).unwrap().card;
+    assert_eq!(card.version, "7, mended");
+    assert_eq!(code(&carded("colour=red")), 2);
     // Names of elsewhere, by a map.
     let loaded = restora::model::read_weights(&root.join("net.safetensors")).unwrap();
     let foreign: restora::nn::Tensors =

@@ -24,7 +24,11 @@ pub enum Optimizer {
     Adamax,
     /// Momentum made orthogonal for matrices and filters, Adam for all else (Jordan et al. 2024; scaled
     /// to Adam's rates after Liu et al. 2025, arXiv 2502.16982).
-    Muon,
+    Muon {
+        /// Matrices and filters shrink by `rate * weight_decay` a step.
+        #[serde(default)]
+        weight_decay: f32,
+    },
 }
 
 /// Decay of the first moment.
@@ -49,7 +53,9 @@ impl Optimizer {
             Self::Sgd { momentum } if !(0.0..1.0).contains(&momentum) => {
                 Err(NnError::Param(format!("`momentum` must be in 0..1, got {momentum}")))
             }
-            Self::AdamW { weight_decay } if !(0.0..=1.0).contains(&weight_decay) => {
+            Self::AdamW { weight_decay } | Self::Muon { weight_decay }
+                if !(0.0..=1.0).contains(&weight_decay) =>
+            {
                 Err(NnError::Param(format!("`weight_decay` must be in 0..=1, got {weight_decay}")))
             }
             _ => Ok(()),
@@ -69,7 +75,12 @@ impl Optimizer {
     ) {
         let n = weights.len();
         moments.first.resize(n, 0.0);
-        if self == Self::Muon && columns > 1 {
+        if let Self::Muon { weight_decay } = self
+            && columns > 1
+        {
+            for w in weights.iter_mut() {
+                *w *= 1.0 - rate * weight_decay;
+            }
             return muon::update(weights, columns, gradient, &mut moments.first, [rate, scale]);
         }
         if !matches!(self, Self::Sgd { .. }) {
@@ -87,7 +98,7 @@ impl Optimizer {
                         *w -= rate * *v;
                     }
                 }
-                Self::Adam | Self::AdamW { .. } | Self::Muon => {
+                Self::Adam | Self::AdamW { .. } | Self::Muon { .. } => {
                     let shrink = match self {
                         Self::AdamW { weight_decay } => 1.0 - rate * weight_decay,
                         _ => 1.0,
@@ -133,7 +144,7 @@ mod tests {
                     m = f64::from(momentum) * m + g;
                     w -= 0.1 * m;
                 }
-                Optimizer::Adam | Optimizer::AdamW { .. } | Optimizer::Muon => {
+                Optimizer::Adam | Optimizer::AdamW { .. } | Optimizer::Muon { .. } => {
                     if let Optimizer::AdamW { weight_decay } = optimizer {
                         w -= 0.1 * f64::from(weight_decay) * w;
                     }
@@ -158,7 +169,7 @@ mod tests {
             Optimizer::Adam,
             Optimizer::AdamW { weight_decay: 0.1 },
             Optimizer::Adamax,
-            Optimizer::Muon,
+            Optimizer::Muon { weight_decay: 0.1 },
         ];
         for optimizer in all {
             let (mut w, mut moments) = ([1.0_f32], Moments::default());

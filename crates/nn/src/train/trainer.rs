@@ -271,7 +271,7 @@ mod tests {
             Optimizer::Sgd { momentum: 0.9 },
             Optimizer::AdamW { weight_decay: 0.01 },
             Optimizer::Adamax,
-            Optimizer::Muon,
+            Optimizer::Muon { weight_decay: 0.1 },
         ] {
             let options = TrainerOptions { optimizer, steps: 12, ..TrainerOptions::default() };
             let mut straight = Trainer::new(Net::random(graph(), 1), options.clone()).unwrap();

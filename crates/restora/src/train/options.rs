@@ -61,7 +61,7 @@ impl TrainOptions {
             Model::DenseAutoencoder(_) | Model::DenseDenoisingAutoencoder(_) => {
                 (Optimizer::Adam, 1e-3)
             }
-            _ => (Optimizer::Muon, 2e-3),
+            _ => (Optimizer::Muon { weight_decay: 0.0 }, 2e-3),
         };
         let trainer = TrainerOptions {
             optimizer,
