@@ -48,6 +48,8 @@ Examples:
   restora restore scans -o restored --report report.html
   restora restore photo.png -o clean.png --denoise bm3d --sigma 25/255
   restora restore in -o out --denoise median:radius=1 --denoise nl-ridge
+  restora restore in -o out --denoise learned:noise=unknown
+  restora restore in -o out --denoise learned:model=mine.safetensors
   restora restore in -o out --dry-run > plan.json && restora restore in -o out --pipeline plan.json
 
 `restora methods` lists every method with its options.";

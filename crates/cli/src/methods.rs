@@ -6,6 +6,7 @@ use crate::{End, print};
 use anyhow::bail;
 use restora::Step;
 use restora::image::OpInfo;
+use restora::learned_denoiser::WeightsUsed;
 use serde_json::json;
 
 pub fn methods(args: &MethodsArgs) -> anyhow::Result<End> {
@@ -60,7 +61,19 @@ fn details(info: &OpInfo) -> String {
         })
         .collect();
     text += &table(&["option", "default", "range", "what"], &[], &rows);
+    for used in weights(info) {
+        text += &format!("\nweights: {used}");
+    }
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
     text
+}
+
+/// The weights that a method comes with, for gray and color.
+fn weights(info: &OpInfo) -> Vec<WeightsUsed> {
+    let Ok(step) = Step::from_text(info.id) else { return Vec::new() };
+    [1, 3].into_iter().filter_map(|channels| step.weights(channels).ok().flatten()).collect()
 }
 
 fn as_json(info: &OpInfo) -> serde_json::Value {
@@ -73,5 +86,5 @@ fn as_json(info: &OpInfo) -> serde_json::Value {
         })
         .collect();
     json!({ "id": info.id, "title": info.title, "family": info.family, "paper": info.paper,
-            "params": params })
+            "params": params, "weights": weights(info) })
 }

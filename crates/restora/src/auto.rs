@@ -5,16 +5,22 @@
 //! |---|---|---|
 //! | salt and pepper | in nearly every window of the picture | `impulse` |
 //! | random-valued impulses | more outliers than texture has | `impulse` of kind `random`, then the rest is measured again |
-//! | white noise | high frequencies even over the picture, in color differences where there are any | `bm3d` at that level, told `a + b * signal` where it grows with the signal |
-//! | correlated noise (camera JPEG, scaled pictures) | low frequencies even, high ones lost | `bm3d` at the level of the middle frequencies |
+//! | white noise | high frequencies even over the picture, in color differences where there are any | a denoiser at that level |
+//! | noise that grows with the signal | the same, and its level does | a denoiser that knows of it |
+//! | correlated noise (camera JPEG, scaled pictures) | low frequencies even, high ones lost | a denoiser at the level of the middle frequencies |
+//!
+//! Which denoiser is the table of [`method`]'s to say: a net where it was measured to win, else `bm3d`.
 //!
 //! Evidence enters by ramps, not by thresholds: a doubtful finding gives a weak step, and one too
 //! weak to be seen is left out.
 
+mod choice;
+
+pub use choice::{Method, NoiseClass, method};
+
 use crate::diagnose::Diagnosis;
 use crate::step::Step;
-use restora_image::Sigma;
-use restora_ops::denoise::{Bm3d, Impulse, ImpulseKind, NoiseKind};
+use restora_ops::denoise::{Impulse, ImpulseKind};
 
 /// What is to be done to a picture, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,15 +100,14 @@ fn correlated(d: &Diagnosis) -> f32 {
     even * seen(d) * lost.max(grainy)
 }
 
-/// The denoiser of choice at a known level. On camera noise told as above, bm3d gains 2.6 dB where
-/// nl-ridge gains 1.4 (12 crops of `PolyU`): it thresholds a spectrum, so that noise which lost its
-/// high frequencies costs nothing there, while patch regression takes what is left for signal.
-fn denoiser(sigma: f32) -> Step {
-    Step::Bm3d(Bm3d { sigma: Sigma::Known(sigma), ..Bm3d::default() })
-}
-
 /// The steps that help the diagnosed picture.
 pub fn plan(diagnosis: &Diagnosis) -> Plan {
+    plan_with(diagnosis, &method)
+}
+
+/// As [`plan`], with another choice among the denoisers than [`method`]: from the class of the noise,
+/// the channels of the picture and the level in nominal range. For comparing them on the same findings.
+pub fn plan_with(diagnosis: &Diagnosis, choice: &dyn Fn(NoiseClass, usize, f32) -> Method) -> Plan {
     let mut steps = Vec::new();
     let mut reasons: Vec<String> = Vec::new();
     let impulses = &diagnosis.impulses;
@@ -119,33 +124,36 @@ pub fn plan(diagnosis: &Diagnosis) -> Plan {
     }
     let (white, correlated) = (white(diagnosis), correlated(diagnosis));
     let model = &diagnosis.noise.model;
+    let channels = model.channels.len();
     // Where both are certain the noise is correlated: its level holds for white noise too, not the
     // reverse.
     if white > correlated {
-        let sigma = white * model.sigma();
         let growing = model.channels.iter().filter(|c| c.b > 0.0).count();
         let grows = 2 * growing > model.channels.len()
             && diagnosis.noise.slope_confidence >= 0.5
-            && white == 1.0
-            && steps.is_empty();
-        if 255.0 * sigma < LEAST_STEP {
-            // Too weak to be seen.
-        } else if grows {
-            steps.push(Step::Bm3d(Bm3d {
-                sigma: Sigma::Auto,
-                noise: NoiseKind::SignalDependent,
-                ..Bm3d::default()
-            }));
-            reasons.push(format!("noise of {:.1}/255 that grows with the signal", 255.0 * sigma));
-        } else {
-            steps.push(denoiser(sigma));
-            reasons.push(format!("white noise of {:.1}/255", 255.0 * sigma));
+            && white == 1.0;
+        let noise = match (steps.is_empty(), grows) {
+            (false, _) => NoiseClass::UnderImpulses,
+            (true, true) => NoiseClass::SignalDependent,
+            (true, false) => NoiseClass::White,
+        };
+        let (sigma, level) = (model.sigma(), 255.0 * white * model.sigma());
+        // Weaker noise cannot be seen.
+        if level >= LEAST_STEP {
+            steps.push(choice(noise, channels, sigma).step(noise, sigma, white));
+            reasons.push(match noise {
+                NoiseClass::SignalDependent => {
+                    format!("noise of {level:.1}/255 that grows with the signal")
+                }
+                _ => format!("white noise of {level:.1}/255"),
+            });
         }
     } else if correlated > 0.0 {
-        let sigma = correlated * MARGIN * diagnosis.correlation.middle;
-        if 255.0 * sigma >= LEAST_STEP {
-            steps.push(denoiser(sigma));
-            let c = &diagnosis.correlation;
+        let c = &diagnosis.correlation;
+        let sigma = MARGIN * c.middle;
+        if 255.0 * correlated * sigma >= LEAST_STEP {
+            let noise = NoiseClass::Correlated;
+            steps.push(choice(noise, channels, sigma).step(noise, sigma, correlated));
             reasons.push(format!(
                 "noise of {:.1}/255, correlated {:.2} between neighbors",
                 255.0 * c.sigma,
@@ -247,7 +255,16 @@ mod tests {
             *v += (0.0004 + 0.01 * *v).sqrt() * rng.normal() as f32;
         }
         let plan = planned(&image);
-        assert_eq!(ids(&plan), ["bm3d"], "{}", plan.reason);
-        assert_eq!(plan.steps[0].option("noise").unwrap(), "signal-dependent");
+        assert_eq!(plan.steps.len(), 1, "{}", plan.reason);
+        let grows = NoiseClass::SignalDependent;
+        let without = plan_with(
+            &diagnose(&image, &Context::default()).unwrap(),
+            &|noise, channels, sigma| {
+                assert_eq!((noise, channels), (grows, 1));
+                assert!((0.03..0.12).contains(&sigma), "{sigma}");
+                Method::Bm3d
+            },
+        );
+        assert_eq!(without.steps[0].option("noise").unwrap(), "signal-dependent");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::support::{code, read, restora, results, tree, words, write_image};
 use restora::data::Format;
-use restora::image::{Depth, Size};
+use restora::image::{Depth, Plane, Size};
 use restora_testkit::{noisy, synthetic, synthetic_rgb};
 use std::path::Path;
 
@@ -277,4 +277,62 @@ fn hostile_files_of_weights_are_refused_by_every_command() {
         }
     }
     assert!(!root.join("out").exists() && !root.join("c.csv").exists());
+}
+
+#[test]
+fn the_net_that_comes_along_denoises_and_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let size = Size::new(120, 90);
+    let (gray, rgb) = (synthetic(size), synthetic_rgb(size));
+    let mut seen_through = noisy(&rgb, 0.1, 2);
+    let alpha = Plane::from_fn(size, |x, y| ((x + 3 * y) % 7) as f32 / 7.0);
+    seen_through.alpha = Some(alpha);
+    write_image(&root.join("clean/a.png"), &gray, Format::Png, Depth::U8);
+    write_image(&root.join("clean/b.png"), &rgb, Format::Png, Depth::U16);
+    write_image(&root.join("in/a.png"), &noisy(&gray, 0.1, 1), Format::Png, Depth::U8);
+    write_image(&root.join("in/b.png"), &seen_through, Format::Png, Depth::U16);
+    let out = restora(
+        root,
+        &[
+            "restore",
+            "in",
+            "-o",
+            "out",
+            "-d",
+            "learned",
+            "--reference",
+            "clean",
+            "--sidecar",
+            "--json",
+        ],
+    );
+    assert_eq!(code(&out), 0, "{}", words(&out));
+    let report = json(&out);
+    for (i, channels) in [(0, 1), (1, 3)] {
+        let item = &report["items"][i];
+        let weights = &item["weights"][0];
+        assert_eq!(
+            (&weights["architecture"], &weights["channels"]),
+            (&"restorer".into(), &channels.into())
+        );
+        assert_eq!(weights["crc32"].as_str().unwrap().len(), 8, "{weights}");
+        assert!(!weights["version"].as_str().unwrap().is_empty());
+        let psnr = |when: &str| item["scores"][when]["psnr"].as_f64().unwrap();
+        assert!(psnr("after") > psnr("before") + 8.0, "{} to {}", psnr("before"), psnr("after"));
+        let sidecar = root.join(format!("out/{}.restora.json", item["id"].as_str().unwrap()));
+        let sidecar: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(sidecar).unwrap()).unwrap();
+        assert_eq!(sidecar["weights"][0], *weights);
+    }
+    let (before, after) = (read(&root.join("in/b.png")), read(&root.join("out/b.png")));
+    assert_eq!((after.depth(), after.layout), (Depth::U16, before.layout));
+    assert_eq!(after.to_image().alpha, before.to_image().alpha);
+
+    let methods = restora(root, &["methods", "learned"]);
+    assert!(results(&methods).contains("restorer (color), version"), "{}", results(&methods));
+    let missing =
+        restora(root, &["restore", "in", "-o", "x", "-d", "learned:model=no.safetensors"]);
+    assert_eq!(code(&missing), 1);
+    assert!(words(&missing).contains("no.safetensors"), "{}", words(&missing));
 }
