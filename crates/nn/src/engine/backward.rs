@@ -36,6 +36,7 @@ impl Net {
         let ready = self.ready(threads);
         let pass = Pass { ready: &ready, training: true, threads, until: self.graph.output() };
         let mut tape = self.pass(x, &pass)?;
+        drop(ready);
         let output = tape.values[self.graph.output()].as_ref();
         let (loss, gradient) =
             loss(output.unwrap_or_else(|| unreachable!("the output was computed")));
@@ -72,27 +73,18 @@ impl Net {
         threads: usize,
     ) -> Step {
         let nodes = self.graph.nodes();
-        let mut waiting =
-            Waiting { gradients: (0..nodes.len()).map(|_| None).collect(), net: self };
+        let gradients = (0..nodes.len()).map(|_| None).collect();
+        let mut waiting = Waiting { gradients, net: self, all: wants_input_gradient };
         waiting.gradients[self.graph.output()] = Some(gradient);
         let mut gradients = vec![Vec::new(); self.parameters.len()];
         for index in (1..nodes.len()).rev() {
             let Some(g) = waiting.gradients[index].take() else { continue };
-            self.layer_backward(
-                index,
-                tape,
-                g,
-                &mut waiting,
-                &mut gradients,
-                wants_input_gradient,
-                threads,
-            );
+            self.layer_backward(index, tape, g, &mut waiting, &mut gradients, threads);
         }
         let input_gradient = waiting.gradients[0].take();
         Step { loss: 0.0, gradients, input_gradient }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the state of the backward pass")]
     fn layer_backward(
         &self,
         index: usize,
@@ -100,7 +92,6 @@ impl Net {
         mut g: Value,
         waiting: &mut Waiting,
         gradients: &mut [Vec<f32>],
-        wants_input_gradient: bool,
         threads: usize,
     ) {
         let node = &self.graph.nodes()[index];
@@ -108,47 +99,30 @@ impl Net {
             tape.values[i].as_ref().unwrap_or_else(|| unreachable!("value {i} was kept"))
         };
         let from = node.inputs[0];
-        let needed = from != 0 || wants_input_gradient;
         let first = self.first[index];
         match &node.op {
             Op::Input { .. } => {}
             Op::Conv { .. } | Op::Dense { .. } => {
                 let Some(conv) = Conv::of(&node.op) else { return };
-                gradients[first] = conv.weight_gradient(kept(from), &g, threads);
+                gradients[first] = conv.weight_gradient(kept(from), &g, &self.pool, threads);
                 if self.weights(index).len() > 1 {
                     gradients[first + 1] = bias_gradient(&g, threads);
                 }
-                if needed {
-                    let x = kept(from);
-                    waiting.add(from, x.n, x.shape(), |to, accumulate| {
-                        conv.input_gradient(
-                            &self.parameters[first].data,
-                            &g,
-                            to,
-                            accumulate,
-                            threads,
-                        );
-                    });
-                }
+                let (x, weights) = (kept(from), &self.parameters[first].data);
+                waiting.add(from, x.n, x.shape(), |to, accumulate| {
+                    conv.input_gradient(weights, &g, to, accumulate, &self.pool, threads);
+                });
                 self.pool.give(g.data);
             }
             Op::UpConv2 { inputs, outputs, .. } => {
                 gradients[first + 1] = bias_gradient(&g, threads);
                 let wide = gather(&g, &self.pool, threads);
                 let conv = Conv { inputs: *inputs, outputs: 4 * outputs, kernel: 1, stride: 1 };
-                gradients[first] = conv.weight_gradient(kept(from), &wide, threads);
-                if needed {
-                    let x = kept(from);
-                    waiting.add(from, x.n, x.shape(), |to, accumulate| {
-                        conv.input_gradient(
-                            &self.parameters[first].data,
-                            &wide,
-                            to,
-                            accumulate,
-                            threads,
-                        );
-                    });
-                }
+                gradients[first] = conv.weight_gradient(kept(from), &wide, &self.pool, threads);
+                let (x, weights) = (kept(from), &self.parameters[first].data);
+                waiting.add(from, x.n, x.shape(), |to, accumulate| {
+                    conv.input_gradient(weights, &wide, to, accumulate, &self.pool, threads);
+                });
                 self.pool.give(wide.data);
                 self.pool.give(g.data);
             }
@@ -190,10 +164,12 @@ impl Net {
             Op::Shift { .. } => waiting.give(from, g, threads),
             Op::Add | Op::Sub => {
                 let other = node.inputs[1];
-                let mut copy = self.pool.value(g.n, g.shape());
                 let sign = if node.op == Op::Add { 1.0 } else { -1.0 };
-                super::parallel::zip(&mut copy.data, &g.data, threads, move |_, g| sign * g);
-                waiting.give(other, copy, threads);
+                waiting.add(other, g.n, g.shape(), |to, add| {
+                    super::parallel::zip(&mut to.data, &g.data, threads, move |t, g| {
+                        if add { t + sign * g } else { sign * g }
+                    });
+                });
                 waiting.give(from, g, threads);
             }
             Op::Concat => {
@@ -216,7 +192,7 @@ impl Net {
             }
             Op::PixelUnshuffle { factor } | Op::PixelShuffle { factor } => {
                 let up = matches!(node.op, Op::PixelUnshuffle { .. });
-                if needed {
+                if waiting.wants(from) {
                     let mut back = self.pool.value(g.n, kept(from).shape());
                     rearrange::shuffle(&g, &mut back, *factor, up, threads);
                     waiting.give(from, back, threads);
@@ -225,8 +201,9 @@ impl Net {
             }
             Op::MaxPool2 => {
                 let x = kept(from);
-                waiting
-                    .add_to_zeros(from, x, |to| rearrange::max_pool_gradient(x, &g, to, threads));
+                waiting.add(from, x.n, x.shape(), |to, add| {
+                    rearrange::max_pool_gradient(x, &g, to, add, threads);
+                });
                 self.pool.give(g.data);
             }
             Op::Upsample2 => {
@@ -240,11 +217,13 @@ impl Net {
                 let shape = back.shape();
                 rearrange::transpose(&g.data, &mut back.data, shape, false);
                 waiting.give(from, back, threads);
+                self.pool.give(g.data);
             }
             Op::Unflatten { shape } => {
                 let mut back = self.pool.value(g.n, kept(from).shape());
                 rearrange::transpose(&g.data, &mut back.data, *shape, true);
                 waiting.give(from, back, threads);
+                self.pool.give(g.data);
             }
         }
     }
@@ -284,11 +263,21 @@ impl Net {
 struct Waiting<'a> {
     gradients: Vec<Option<Value>>,
     net: &'a Net,
+    /// Is the gradient of the input wanted too?
+    all: bool,
 }
 
 impl Waiting<'_> {
+    /// Is the gradient of node `of` of any use?
+    fn wants(&self, of: usize) -> bool {
+        self.all || self.net.plan.learns[of]
+    }
+
     /// `f(gradient, add to it?)` writes or adds the gradient of node `of`.
     fn add(&mut self, of: usize, n: usize, shape: crate::Shape, f: impl FnOnce(&mut Value, bool)) {
+        if !self.wants(of) {
+            return;
+        }
         if let Some(sum) = &mut self.gradients[of] {
             f(sum, true);
         } else {
@@ -309,7 +298,9 @@ impl Waiting<'_> {
     }
 
     fn give(&mut self, of: usize, gradient: Value, threads: usize) {
-        if let Some(sum) = &mut self.gradients[of] {
+        if !self.wants(of) {
+            self.net.pool.give(gradient.data);
+        } else if let Some(sum) = &mut self.gradients[of] {
             super::parallel::zip(&mut sum.data, &gradient.data, threads, |s, g| s + g);
             self.net.pool.give(gradient.data);
         } else {

@@ -1,12 +1,17 @@
 //! Convolution of any size and stride: 3x3 by Winograd, 1x1 as a matrix product, the others by gathering
 //! windows into rows.
 
-use super::parallel::{for_each, map, sum};
+use super::parallel::{for_each, map, parts, sum};
+use super::rearrange::turn;
 use super::{Pool, Value};
-use crate::kernels::{Epilogue, Geometry, MatrixRef, Winograd, gemm};
+use crate::kernels::{Epilogue, Geometry, MatrixRef, Winograd, gemm, gemm_in_tiles};
 
-/// Rows of a matrix product that one thread takes at a time.
+/// Pixels whose windows lie in memory at a time.
 const BAND: usize = 192;
+/// A product of fewer rows is cut into tiles, one of more into bands.
+const FEW: usize = 768;
+/// Weights of one layer from which their gradient is cut into tiles rather than summed in groups.
+const MANY: usize = 1 << 16;
 /// Groups of items whose weight gradients are added up independently.
 const GROUPS: usize = 8;
 
@@ -20,9 +25,9 @@ pub struct Conv {
 }
 
 /// Weights `[ky][kx][in][out]` made ready for the forward pass.
-pub enum Ready {
+pub enum Ready<'a> {
     Winograd(Winograd),
-    Rows(Vec<f32>),
+    Rows(&'a [f32]),
 }
 
 impl Conv {
@@ -34,11 +39,11 @@ impl Conv {
         self.kernel == 1 && self.stride == 1
     }
 
-    pub fn ready(self, weights: &[f32]) -> Ready {
+    pub fn ready(self, weights: &[f32]) -> Ready<'_> {
         if self.is_winograd() {
             Ready::Winograd(Winograd::new(weights, self.inputs, self.outputs))
         } else {
-            Ready::Rows(weights.to_vec())
+            Ready::Rows(weights)
         }
     }
 
@@ -53,10 +58,16 @@ impl Conv {
         let at = Geometry { n: x.n, h: x.h, w: x.w };
         match ready {
             Ready::Winograd(w) => w.apply(&x.data, at, epilogue, &mut y.data, threads),
+            Ready::Rows(weights) if self.is_pointwise() && x.pixels() < FEW => {
+                let (co, size) = (self.outputs, [x.pixels(), self.outputs, self.inputs]);
+                let a = MatrixRef::rows(&x.data, self.inputs);
+                gemm_in_tiles(size, a, weights, &mut y.data, epilogue.accumulate, threads);
+                parts(&mut y.data, co, threads, |y, from| finish(y, from, epilogue));
+            }
             Ready::Rows(weights) => {
                 let (width, out, columns) = (y.w, self.outputs, self.columns());
                 let shape = (y.h, y.w);
-                super::parallel::parts(&mut y.data, out * width, threads, |y, from| {
+                parts(&mut y.data, out * width, threads, |y, from| {
                     let pixels = y.len() / out;
                     let first = from / out;
                     let rows = self.windows(x, shape, first..first + pixels);
@@ -124,6 +135,7 @@ impl Conv {
         gradient: &Value,
         to: &mut Value,
         accumulate: bool,
+        pool: &Pool,
         threads: usize,
     ) {
         let (ci, co) = (self.inputs, self.outputs);
@@ -139,33 +151,40 @@ impl Conv {
             );
             return;
         }
-        // Row `o` holds the weights of output `o` for every tap and input.
         let columns = self.columns();
-        let mut turned = vec![0.0; weights.len()];
-        for (i, row) in weights.chunks_exact(co).enumerate() {
-            for (o, &w) in row.iter().enumerate() {
-                turned[o * columns + i] = w;
-            }
+        let pixels = gradient.pixels();
+        if self.is_pointwise() && pixels < FEW && pixels * (ci + co) < ci * co {
+            // The smaller operand is turned: the product is that of the transposes.
+            let mut turned = pool.take(gradient.data.len());
+            turn(&gradient.data, co, &mut turned, false, threads);
+            let mut product = pool.take(to.data.len());
+            let a = MatrixRef::rows(weights, co);
+            gemm_in_tiles([ci, pixels, co], a, &turned, &mut product, false, threads);
+            turn(&product, pixels, &mut to.data, accumulate, threads);
+            pool.give(turned);
+            pool.give(product);
+            return;
         }
+        // Row `o` holds the weights of output `o` for every tap and input.
+        let mut turned = pool.take(weights.len());
+        turn(weights, co, &mut turned, false, threads);
         if self.is_pointwise() {
-            super::parallel::parts(&mut to.data, ci * BAND, threads, |to, from| {
-                let rows = to.len() / ci;
-                let a = MatrixRef::rows(&gradient.data[from / ci * co..], co);
-                gemm([rows, ci, co], a, &turned, to, accumulate);
-            });
+            let a = MatrixRef::rows(&gradient.data, co);
+            gemm_in_tiles([pixels, ci, co], a, &turned, &mut to.data, accumulate, threads);
+            pool.give(turned);
             return;
         }
         let (area, out_area) = (to.h * to.w * ci, gradient.h * gradient.w);
         let geometry = Value { n: 1, h: to.h, w: to.w, c: ci, data: Vec::new() };
-        super::parallel::parts(&mut to.data, area, threads, |items, from| {
+        parts(&mut to.data, area, threads, |items, from| {
             for (k, item) in items.chunks_exact_mut(area).enumerate() {
                 if !accumulate {
                     item.fill(0.0);
                 }
                 let index = from / area + k;
+                let pixels = gradient.w;
+                let mut windows = vec![0.0; pixels * columns];
                 for row in 0..gradient.h {
-                    let pixels = gradient.w;
-                    let mut windows = vec![0.0; pixels * columns];
                     let a = &gradient.data[(index * out_area + row * pixels) * co..];
                     gemm(
                         [pixels, columns, co],
@@ -183,10 +202,17 @@ impl Conv {
                 }
             }
         });
+        pool.give(turned);
     }
 
     /// The gradient of the weights, `[ky][kx][in][out]`.
-    pub fn weight_gradient(self, x: &Value, gradient: &Value, threads: usize) -> Vec<f32> {
+    pub fn weight_gradient(
+        self,
+        x: &Value,
+        gradient: &Value,
+        pool: &Pool,
+        threads: usize,
+    ) -> Vec<f32> {
         if self.is_winograd() {
             let at = Geometry { n: x.n, h: x.h, w: x.w };
             return Winograd::filter_gradient(
@@ -199,6 +225,12 @@ impl Conv {
         }
         let (columns, co) = (self.columns(), self.outputs);
         let pixels = gradient.pixels();
+        if self.is_pointwise() && (pixels < FEW || columns * co >= MANY) {
+            let mut total = pool.take(columns * co);
+            let a = MatrixRef::transposed(&x.data, columns);
+            gemm_in_tiles([columns, co, pixels], a, &gradient.data, &mut total, false, threads);
+            return total;
+        }
         let groups = pixels.div_ceil(BAND).clamp(1, GROUPS);
         let sums = map(groups, threads, |group| {
             let mut sum = vec![0.0; columns * co];
@@ -225,19 +257,22 @@ impl Conv {
 
 /// Bias, addend and cut of a part of the output that begins at element `from`.
 fn finish(y: &mut [f32], from: usize, epilogue: Epilogue) {
-    if let Some(bias) = epilogue.bias {
-        for row in y.chunks_exact_mut(bias.len()) {
-            row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
-        }
-    }
-    if let Some(add) = epilogue.add {
-        y.iter_mut().zip(&add[from..]).for_each(|(y, a)| *y += a);
-    }
-    if epilogue.relu {
-        for y in y {
-            *y = y.max(0.0);
-        }
-    }
+    restora_image::simd(
+        #[inline(always)]
+        || {
+            if let Some(bias) = epilogue.bias {
+                for row in y.chunks_exact_mut(bias.len()) {
+                    row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
+                }
+            }
+            if let Some(add) = epilogue.add {
+                y.iter_mut().zip(&add[from..]).for_each(|(y, a)| *y += a);
+            }
+            if epilogue.relu {
+                y.iter_mut().for_each(|y| *y = y.max(0.0));
+            }
+        },
+    );
 }
 
 /// The gradient of a bias: the sum over all pixels.
@@ -267,16 +302,15 @@ pub fn up_conv2(
     let co = bias.len();
     let mut wide = pool.value(x.n, [4 * co, x.h, x.w]);
     let conv = Conv { inputs: x.c, outputs: 4 * co, kernel: 1, stride: 1 };
-    conv.forward(&Ready::Rows(weights.to_vec()), x, Epilogue::default(), &mut wide, threads);
-    spread(&wide, y, co, threads);
-    finish(&mut y.data, 0, Epilogue { bias: Some(bias), ..Epilogue::default() });
+    conv.forward(&Ready::Rows(weights), x, Epilogue::default(), &mut wide, threads);
+    spread(&wide, y, bias, threads);
     pool.give(wide.data);
 }
 
-/// Channels `(dy, dx, o)` of a pixel become the channels `o` of four pixels.
-fn spread(wide: &Value, y: &mut Value, co: usize, threads: usize) {
-    let (w, width) = (wide.w, y.w);
-    super::parallel::parts(&mut y.data, 2 * width * co, threads, |part, from| {
+/// Channels `(dy, dx, o)` of a pixel become the channels `o` of four pixels, plus a bias.
+fn spread(wide: &Value, y: &mut Value, bias: &[f32], threads: usize) {
+    let (w, width, co) = (wide.w, y.w, bias.len());
+    parts(&mut y.data, 2 * width * co, threads, |part, from| {
         for (k, pair) in part.chunks_exact_mut(2 * width * co).enumerate() {
             let row = from / (2 * width * co) + k;
             let from = &wide.data[row * w * 4 * co..][..w * 4 * co];
@@ -285,6 +319,7 @@ fn spread(wide: &Value, y: &mut Value, co: usize, threads: usize) {
                 above[2 * x * co..][..2 * co].copy_from_slice(&pixel[..2 * co]);
                 below[2 * x * co..][..2 * co].copy_from_slice(&pixel[2 * co..]);
             }
+            finish(pair, 0, Epilogue { bias: Some(bias), ..Epilogue::default() });
         }
     });
 }
@@ -295,7 +330,7 @@ pub fn gather(y: &Value, pool: &Pool, threads: usize) -> Value {
     let mut wide = pool.value(y.n, [4 * co, y.h / 2, y.w / 2]);
     let (w, width) = (wide.w, y.w);
     let data = &y.data;
-    super::parallel::parts(&mut wide.data, w * 4 * co, threads, |part, from| {
+    parts(&mut wide.data, w * 4 * co, threads, |part, from| {
         for (k, row) in part.chunks_exact_mut(w * 4 * co).enumerate() {
             let index = from / (w * 4 * co) + k;
             let pair = &data[index * 2 * width * co..][..2 * width * co];

@@ -15,7 +15,7 @@ pub struct Tape {
 
 /// What one pass is for.
 pub(crate) struct Pass<'a> {
-    pub ready: &'a [Option<Ready>],
+    pub ready: &'a [Option<Ready<'a>>],
     /// Batch norm takes the statistics of the batch, and all values are kept.
     pub training: bool,
     pub threads: usize,
@@ -63,7 +63,6 @@ impl Net {
                 .unwrap_or_else(|| unreachable!("value {from} was freed early"))
         };
         let weights = self.weights(index);
-        let copy = |y: &mut Value, x: &Value| y.data.copy_from_slice(&x.data);
         match &node.op {
             Op::Input { .. } => {}
             Op::Conv { .. } | Op::Dense { .. } => {
@@ -112,9 +111,17 @@ impl Net {
             }
             Op::Add | Op::Sub => {
                 let sign = if node.op == Op::Add { 1.0 } else { -1.0 };
-                copy(y, value(0));
-                super::parallel::zip(&mut y.data, &value(1).data, threads, move |y, x| {
-                    y + sign * x
+                let (a, b) = (&value(0).data, &value(1).data);
+                super::parallel::parts(&mut y.data, 1, threads, |y, from| {
+                    let (a, b) = (&a[from..], &b[from..]);
+                    restora_image::simd(
+                        #[inline(always)]
+                        || {
+                            for ((y, a), b) in y.iter_mut().zip(a).zip(b) {
+                                *y = a + sign * b;
+                            }
+                        },
+                    );
                 });
             }
             Op::Concat => {

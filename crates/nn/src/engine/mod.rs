@@ -5,7 +5,7 @@ mod batch_norm;
 mod conv;
 mod forward;
 mod net;
-mod parallel;
+pub(crate) mod parallel;
 mod pool;
 mod rearrange;
 mod runner;

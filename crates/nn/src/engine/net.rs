@@ -93,6 +93,8 @@ pub(crate) struct Plan {
     pub relu: Vec<bool>,
     /// Where a node's value is read last.
     pub last_use: Vec<usize>,
+    /// Does a node's value depend on anything that is trained?
+    pub learns: Vec<bool>,
 }
 
 impl Net {
@@ -235,7 +237,7 @@ impl Net {
     }
 
     /// The weights of the convolutions, made ready for the forward pass.
-    pub(crate) fn ready(&self, threads: usize) -> Vec<Option<Ready>> {
+    pub(crate) fn ready(&self, threads: usize) -> Vec<Option<Ready<'_>>> {
         super::parallel::map(self.graph.nodes().len(), threads, |i| {
             Conv::of(&self.graph.nodes()[i].op).map(|conv| conv.ready(&self.weights(i)[0].data))
         })
@@ -274,6 +276,11 @@ impl Plan {
             let from = node.inputs[0];
             relu[from] = fuses(&nodes[from].op) && readers[from] == 1 && graph.code() != Some(from);
         }
-        Self { relu, last_use }
+        let mut learns = vec![false; nodes.len()];
+        for (index, node) in nodes.iter().enumerate() {
+            let has_weights = fuses(&node.op) || matches!(node.op, Op::UpConv2 { .. });
+            learns[index] = has_weights || node.inputs.iter().any(|&i| learns[i]);
+        }
+        Self { relu, last_use, learns }
     }
 }

@@ -40,6 +40,52 @@ pub fn parts(
     }
 }
 
+/// Adds up `f(part of y, its first element)` over parts of a multiple of `unit` numbers, in order.
+pub fn parts_sum(
+    y: &mut [f32],
+    unit: usize,
+    f: impl Fn(&mut [f32], usize) -> f64 + Sync + Send,
+) -> f64 {
+    let part = PART.div_ceil(unit.max(1)) * unit.max(1);
+    if y.len() <= part {
+        return f(y, 0);
+    }
+    let sums: Vec<f64> = y.par_chunks_mut(part).enumerate().map(|(i, y)| f(y, i * part)).collect();
+    sums.iter().sum()
+}
+
+/// The sum of the squares, in double precision.
+pub fn squares(x: &[f32]) -> f64 {
+    let sums: Vec<f64> = x
+        .par_chunks(PART)
+        .map(|x| {
+            restora_image::simd(
+                #[inline(always)]
+                || {
+                    lanes(x, |x| {
+                        let x = f64::from(x);
+                        x * x
+                    })
+                },
+            )
+        })
+        .collect();
+    sums.iter().sum()
+}
+
+/// The sum of `f` of every number, eight sums side by side.
+#[inline(always)]
+pub fn lanes(x: &[f32], f: impl Fn(f32) -> f64) -> f64 {
+    let mut sums = [0.0; 8];
+    let (whole, rest) = x.as_chunks::<8>();
+    for x in whole {
+        for (sum, &x) in sums.iter_mut().zip(x) {
+            *sum += f(x);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|&x| f(x)).sum::<f64>()
+}
+
 /// `y[i] = f(y[i], x[i])`.
 pub fn zip(
     y: &mut [f32],

@@ -36,33 +36,63 @@ pub fn shuffle(x: &Value, y: &mut Value, factor: usize, up: bool, threads: usize
 
 /// 2x2 maximum with stride 2.
 pub fn max_pool(x: &Value, y: &mut Value, threads: usize) {
-    let (c, w) = (x.c, x.w);
-    let (out_w, from) = (y.w, &x.data);
-    let area = x.h * x.w * c;
-    items(y, threads, |item, y| {
-        let x = &from[item * area..][..area];
-        for (pixel, y) in y.chunks_exact_mut(c).enumerate() {
-            let at = |k: usize| ((pixel / out_w * 2 + k / 2) * w + pixel % out_w * 2 + k % 2) * c;
-            for (c, y) in y.iter_mut().enumerate() {
-                *y = (1..4).fold(x[at(0) + c], |m, k| m.max(x[at(k) + c]));
-            }
+    let (c, row) = (x.c, y.w * x.c);
+    let from = &x.data;
+    parts(&mut y.data, row, threads, |part, start| {
+        for (k, y) in part.chunks_exact_mut(row).enumerate() {
+            let (above, below) = from[(start / row + k) * 4 * row..][..4 * row].split_at(2 * row);
+            restora_image::simd(
+                #[inline(always)]
+                || {
+                    for (pixel, y) in y.chunks_exact_mut(c).enumerate() {
+                        let at = pixel * 2 * c;
+                        let (p, q) = (&above[at..][..c], &above[at + c..][..c]);
+                        let (r, s) = (&below[at..][..c], &below[at + c..][..c]);
+                        for i in 0..c {
+                            y[i] = p[i].max(q[i]).max(r[i].max(s[i]));
+                        }
+                    }
+                },
+            );
         }
     });
 }
 
-/// Adds the gradient of a 2x2 maximum to that of its input: it goes to the first largest of the four.
-pub fn max_pool_gradient(x: &Value, gradient: &Value, to: &mut Value, threads: usize) {
-    let (c, w, out_w) = (x.c, x.w, gradient.w);
-    let (area, out_area) = (x.h * x.w * c, gradient.h * gradient.w * c);
-    items(to, threads, |item, to| {
-        let x = &x.data[item * area..][..area];
-        let gradient = &gradient.data[item * out_area..][..out_area];
-        for (pixel, g) in gradient.chunks_exact(c).enumerate() {
-            let at = |k: usize| ((pixel / out_w * 2 + k / 2) * w + pixel % out_w * 2 + k % 2) * c;
-            for (c, g) in g.iter().enumerate() {
-                let best = (1..4).fold(0, |b, k| if x[at(k) + c] > x[at(b) + c] { k } else { b });
-                to[at(best) + c] += g;
-            }
+/// The gradient of a 2x2 maximum goes to the first largest of the four; it is added to `to`, or written.
+pub fn max_pool_gradient(x: &Value, gradient: &Value, to: &mut Value, add: bool, threads: usize) {
+    let (c, row) = (x.c, gradient.w * x.c);
+    parts(&mut to.data, 4 * row, threads, |part, start| {
+        for (k, to) in part.chunks_exact_mut(4 * row).enumerate() {
+            let index = start / (4 * row) + k;
+            let (above, below) = x.data[index * 4 * row..][..4 * row].split_at(2 * row);
+            let g = &gradient.data[index * row..][..row];
+            let (to_above, to_below) = to.split_at_mut(2 * row);
+            restora_image::simd(
+                #[inline(always)]
+                || {
+                    for (pixel, g) in g.chunks_exact(c).enumerate() {
+                        let at = pixel * 2 * c;
+                        let (p, q) = (&above[at..][..c], &above[at + c..][..c]);
+                        let (r, s) = (&below[at..][..c], &below[at + c..][..c]);
+                        let (to_p, to_q) = to_above[at..][..2 * c].split_at_mut(c);
+                        let (to_r, to_s) = to_below[at..][..2 * c].split_at_mut(c);
+                        let (to_q, to_s) = (&mut to_q[..c], &mut to_s[..c]);
+                        for i in 0..c {
+                            let largest = p[i].max(q[i]).max(r[i].max(s[i]));
+                            let first = p[i] == largest;
+                            let second = !first & (q[i] == largest);
+                            let third = !first & !second & (r[i] == largest);
+                            let fourth = !first & !second & !third;
+                            let share = |here: bool| if here { g[i] } else { 0.0 };
+                            let old = |t: f32| if add { t } else { 0.0 };
+                            to_p[i] = old(to_p[i]) + share(first);
+                            to_q[i] = old(to_q[i]) + share(second);
+                            to_r[i] = old(to_r[i]) + share(third);
+                            to_s[i] = old(to_s[i]) + share(fourth);
+                        }
+                    }
+                },
+            );
         }
     });
 }
@@ -116,9 +146,44 @@ pub fn channels(
     });
 }
 
+/// Turns a matrix of rows of `columns` numbers into `to`, or adds it there.
+pub fn turn(from: &[f32], columns: usize, to: &mut [f32], add: bool, threads: usize) {
+    const SIDE: usize = 16;
+    let rows = from.len() / columns.max(1);
+    // Blocks of 16x16 are read and written by cache lines.
+    parts(to, SIDE * rows, threads, |part, start| {
+        let first = start / rows.max(1);
+        for (k, band) in part.chunks_mut(SIDE * rows).enumerate() {
+            let (j, count) = (first + k * SIDE, band.len() / rows);
+            for i in (0..rows).step_by(SIDE) {
+                let height = SIDE.min(rows - i);
+                let mut block = [[0.0; SIDE]; SIDE];
+                for r in 0..height {
+                    let line = &from[(i + r) * columns + j..][..count];
+                    for (column, &x) in block.iter_mut().zip(line) {
+                        column[r] = x;
+                    }
+                }
+                for (column, to) in block.iter().zip(band.chunks_exact_mut(rows)) {
+                    let (column, to) = (&column[..height], &mut to[i..i + height]);
+                    if add {
+                        to.iter_mut().zip(column).for_each(|(t, x)| *t += x);
+                    } else {
+                        to.copy_from_slice(column);
+                    }
+                }
+            }
+        }
+    });
+}
+
 /// Channels last to `[c][y][x]` per item (`planar`), or back.
 pub fn transpose(x: &[f32], y: &mut [f32], [c, h, w]: [usize; 3], planar: bool) {
     let area = h * w;
+    if c == 1 || area == 1 {
+        y.copy_from_slice(x);
+        return;
+    }
     for (x, y) in x.chunks_exact(c * area).zip(y.chunks_exact_mut(c * area)) {
         for pixel in 0..area {
             for channel in 0..c {

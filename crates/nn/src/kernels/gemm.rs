@@ -7,10 +7,17 @@
 //! Each element is summed in the order of the inner dimension, so the result does not depend on threads.
 
 use super::lane::Lane;
+use super::shared::Shared;
 use super::{Level, level};
+use rayon::prelude::*;
 
 /// Rows of B that are worked on at a time: 256 rows of 64 numbers are 64 KiB.
 const DEPTH: usize = 256;
+
+/// Rows and columns of a tile of [`gemm_in_tiles`]: whole blocks of every level's registers.
+const TILE: [usize; 2] = [192, 64];
+/// Rows from which tiles are as wide as the matrix: there are enough of them, and A is read once.
+const TALL: usize = 4 * TILE[0];
 
 /// A matrix inside a slice: element `(i, j)` is at `i * row + j * column`.
 #[derive(Clone, Copy, Debug)]
@@ -60,20 +67,85 @@ pub fn gemm([m, n, k]: [usize; 3], a: MatrixRef, b: &[f32], c: &mut [f32], accum
     gemm_at(level(), [m, n, k], a, b, c, accumulate);
 }
 
+/// As [`gemm`], in tiles that are spread over the pool's threads if `threads > 1`: for matrices of few rows too.
+///
+/// # Panics
+/// Where a slice is too short.
+pub fn gemm_in_tiles(
+    size: [usize; 3],
+    a: MatrixRef,
+    b: &[f32],
+    c: &mut [f32],
+    accumulate: bool,
+    threads: usize,
+) {
+    let Some(whole) = checked(size, a, b, c, accumulate) else { return };
+    let [m, n, k] = size;
+    if k == 0 || m * n * k <= TILE[0] * TILE[1] {
+        // SAFETY: the lengths were checked.
+        return unsafe { run(level(), &whole) };
+    }
+    let width = if m >= TALL { n } else { TILE[1] };
+    let (rows, columns) = (m.div_ceil(TILE[0]), n.div_ceil(width));
+    let (a_at, b_at, c_at) =
+        (Shared(whole.a.cast_mut()), Shared(whole.b.cast_mut()), Shared(whole.c));
+    let (a_row, a_column, level) = (whole.a_row, whole.a_column, level());
+    let tile = |index: usize| {
+        let (i, j) = (index % rows * TILE[0], index / rows * width);
+        // SAFETY: the tile lies inside the product, whose lengths were checked, and no other one writes to
+        // its part of C.
+        unsafe {
+            let part = Product {
+                m: TILE[0].min(m - i),
+                n: width.min(n - j),
+                k,
+                a: a_at.get().add(i * a_row),
+                a_row,
+                a_column,
+                b: b_at.get().add(j),
+                b_row: n,
+                c: c_at.get().add(i * n + j),
+                c_row: n,
+                accumulate,
+            };
+            run(level, &part);
+        }
+    };
+    if threads > 1 && rows * columns > 1 {
+        (0..rows * columns).into_par_iter().for_each(tile);
+    } else {
+        (0..rows * columns).for_each(tile);
+    }
+}
+
 fn gemm_at(
     level: Level,
-    [m, n, k]: [usize; 3],
+    size: [usize; 3],
     a: MatrixRef,
     b: &[f32],
     c: &mut [f32],
     accumulate: bool,
 ) {
+    if let Some(p) = checked(size, a, b, c, accumulate) {
+        // SAFETY: the lengths were checked, and the level is one that the processor has.
+        unsafe { run(level, &p) }
+    }
+}
+
+/// The product, if there is anything to do.
+fn checked(
+    [m, n, k]: [usize; 3],
+    a: MatrixRef,
+    b: &[f32],
+    c: &mut [f32],
+    accumulate: bool,
+) -> Option<Product> {
     if m == 0 || n == 0 {
-        return;
+        return None;
     }
     assert!(k == 0 || a.data.len() > (m - 1) * a.row + (k - 1) * a.column, "matrix A is too short");
     assert!(b.len() >= k * n && c.len() >= m * n, "matrix B or C is too short");
-    let p = Product {
+    Some(Product {
         m,
         n,
         k,
@@ -85,15 +157,20 @@ fn gemm_at(
         c: c.as_mut_ptr(),
         c_row: n,
         accumulate,
-    };
-    // SAFETY: the lengths were checked above, and the level is one that the processor has.
+    })
+}
+
+/// # Safety
+/// As for [`product`], with the instructions of the level.
+unsafe fn run(level: Level, p: &Product) {
+    // SAFETY: the caller's.
     unsafe {
         match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => super::avx512::product(&p),
+            Level::Avx512 => super::avx512::product(p),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => super::avx2::product(&p),
-            Level::Baseline => super::portable::product(&p),
+            Level::Avx2 => super::avx2::product(p),
+            Level::Baseline => super::portable::product(p),
         }
     }
 }
@@ -228,6 +305,20 @@ mod tests {
                         prop_assert!((f64::from(c[i * n + j]) - wanted).abs() < 1e-4, "{level:?} {i} {j}");
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_give_the_same_bytes_as_the_whole_on_any_number_of_threads() {
+        for [m, n, k] in [[64, 200, 300], [1, 1, 1], [200, 64, 7], [800, 70, 33]] {
+            let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
+            let mut whole = numbers(m * n, 3);
+            let mut tiled = [whole.clone(), whole.clone()];
+            gemm([m, n, k], MatrixRef::rows(&a, k), &b, &mut whole, true);
+            for (tiled, threads) in tiled.iter_mut().zip([1, 3]) {
+                gemm_in_tiles([m, n, k], MatrixRef::rows(&a, k), &b, tiled, true, threads);
+                assert!(*tiled == whole, "{m} {n} {k} {threads}");
             }
         }
     }

@@ -18,7 +18,7 @@ mod shared;
 mod winograd;
 
 pub use aligned::Aligned;
-pub use gemm::{MatrixRef, gemm};
+pub use gemm::{MatrixRef, gemm, gemm_in_tiles};
 #[cfg(test)]
 pub use level::levels;
 pub use level::{Level, level};

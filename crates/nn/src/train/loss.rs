@@ -1,6 +1,8 @@
 //! What training makes small.
 
+use crate::engine::parallel::{lanes, parts_sum};
 use crate::{LossGradient, NnError, Value};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// A loss: the mean over all numbers of a batch, unless it says otherwise.
@@ -40,31 +42,16 @@ impl Loss {
         }
         let mut gradient = output.clone();
         let n = output.data.len().max(1);
-        let pairs = gradient.data.iter_mut().zip(&target.data);
-        // Sums in double precision, item by item in order.
+        let mean = 1.0 / n as f32;
         let loss = match self {
-            Self::Mse => {
-                pairs.fold(0.0, |sum, (g, t)| {
-                    let e = *g - t;
-                    *g = 2.0 * e / n as f32;
-                    sum + f64::from(e * e)
-                }) / n as f64
-            }
-            Self::L1 => {
-                pairs.fold(0.0, |sum, (g, t)| {
-                    let e = *g - t;
-                    *g = if e == 0.0 { 0.0 } else { e.signum() / n as f32 };
-                    sum + f64::from(e.abs())
-                }) / n as f64
-            }
-            Self::Charbonnier => {
-                pairs.fold(0.0, |sum, (g, t)| {
-                    let e = *g - t;
-                    let root = (e * e + CHARBONNIER * CHARBONNIER).sqrt();
-                    *g = e / (root * n as f32);
-                    sum + f64::from(root)
-                }) / n as f64
-            }
+            Self::Mse => pointwise(&mut gradient, target, |e| (2.0 * e * mean, e * e)),
+            Self::L1 => pointwise(&mut gradient, target, |e| {
+                (if e == 0.0 { 0.0 } else { e.signum() * mean }, e.abs())
+            }),
+            Self::Charbonnier => pointwise(&mut gradient, target, |e| {
+                let root = (e * e + CHARBONNIER * CHARBONNIER).sqrt();
+                (e / root * mean, root)
+            }),
             Self::Psnr => psnr(&mut gradient, target),
             Self::CrossEntropy => cross_entropy(&mut gradient, target),
         };
@@ -72,34 +59,68 @@ impl Loss {
     }
 }
 
+/// The mean of what `f` says of every error, next to its gradient. Sums in double precision, the same on any
+/// number of threads.
+fn pointwise(
+    gradient: &mut Value,
+    target: &Value,
+    f: impl Fn(f32) -> (f32, f32) + Sync + Send,
+) -> f64 {
+    let n = gradient.data.len().max(1);
+    let sum = parts_sum(&mut gradient.data, 1, |g, from| {
+        let target = &target.data[from..from + g.len()];
+        restora_image::simd(
+            #[inline(always)]
+            || {
+                let mut sums = [0.0; 8];
+                for (g, t) in g.chunks_mut(8).zip(target.chunks(8)) {
+                    for ((g, t), sum) in g.iter_mut().zip(t).zip(&mut sums) {
+                        let (slope, loss) = f(*g - t);
+                        *g = slope;
+                        *sum += f64::from(loss);
+                    }
+                }
+                sums.iter().sum()
+            },
+        )
+    });
+    sum / n as f64
+}
+
 fn psnr(gradient: &mut Value, target: &Value) -> f64 {
     let (n, item) = (gradient.n.max(1), (gradient.data.len() / gradient.n.max(1)).max(1));
-    let mut total = 0.0;
-    for (g, t) in gradient.data.chunks_exact_mut(item).zip(target.data.chunks_exact(item)) {
-        g.iter_mut().zip(t).for_each(|(g, t)| *g -= t);
-        let mse = g.iter().map(|&e| f64::from(e * e)).sum::<f64>() / item as f64 + FLOOR;
-        total += 10.0 * mse.log10();
-        let factor = (20.0 / std::f64::consts::LN_10 / (mse * item as f64 * n as f64)) as f32;
-        for g in g {
-            *g *= factor;
-        }
-    }
-    total / n as f64
+    let items = gradient.data.par_chunks_exact_mut(item).zip(target.data.par_chunks_exact(item));
+    let losses = items.map(|(g, t)| {
+        restora_image::simd(
+            #[inline(always)]
+            || {
+                g.iter_mut().zip(t).for_each(|(g, t)| *g -= t);
+                let mse = lanes(g, |e| f64::from(e * e)) / item as f64 + FLOOR;
+                let factor = 20.0 / std::f64::consts::LN_10 / (mse * item as f64 * n as f64);
+                g.iter_mut().for_each(|g| *g *= factor as f32);
+                10.0 * mse.log10()
+            },
+        )
+    });
+    losses.collect::<Vec<f64>>().iter().sum::<f64>() / n as f64
 }
 
 fn cross_entropy(gradient: &mut Value, target: &Value) -> f64 {
     let (c, pixels) = (gradient.c, gradient.pixels().max(1));
-    let mut total = 0.0;
-    for (g, t) in gradient.data.chunks_exact_mut(c).zip(target.data.chunks_exact(c)) {
-        let largest = g.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let sum: f32 = g.iter().map(|x| (x - largest).exp()).sum();
-        let log_sum = largest + sum.ln();
-        for (g, &t) in g.iter_mut().zip(t) {
-            let log_p = *g - log_sum;
-            total -= f64::from(t * log_p);
-            *g = (log_p.exp() - t) / pixels as f32;
+    let total = parts_sum(&mut gradient.data, c, |g, from| {
+        let mut total = 0.0;
+        for (g, t) in g.chunks_exact_mut(c).zip(target.data[from..].chunks_exact(c)) {
+            let largest = g.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let sum: f32 = g.iter().map(|x| (x - largest).exp()).sum();
+            let log_sum = largest + sum.ln();
+            for (g, &t) in g.iter_mut().zip(t) {
+                let log_p = *g - log_sum;
+                total -= f64::from(t * log_p);
+                *g = (log_p.exp() - t) / pixels as f32;
+            }
         }
-    }
+        total
+    });
     total / pixels as f64
 }
 

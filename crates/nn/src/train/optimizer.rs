@@ -2,6 +2,7 @@
 
 use super::muon;
 use crate::NnError;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// A rule of descent.
@@ -31,6 +32,8 @@ pub enum Optimizer {
     },
 }
 
+/// Weights that one thread moves at a time.
+const PART: usize = 1 << 14;
 /// Decay of the first moment.
 const BETA1: f32 = 0.9;
 /// Decay of the second moment.
@@ -88,41 +91,57 @@ impl Optimizer {
         }
         let power = |beta: f32| 1.0 - f64::from(beta).powf(step as f64) as f32;
         let (unbias1, unbias2) = (power(BETA1), power(BETA2));
-        let (first, second) = (&mut moments.first, &mut moments.second);
-        restora_image::simd(
-            #[inline(always)]
-            || match self {
-                Self::Sgd { momentum } => {
-                    for ((w, g), v) in weights.iter_mut().zip(gradient).zip(first) {
-                        *v = momentum * *v + g * scale;
-                        *w -= rate * *v;
-                    }
-                }
-                Self::Adam | Self::AdamW { .. } | Self::Muon { .. } => {
-                    let shrink = match self {
-                        Self::AdamW { weight_decay } => 1.0 - rate * weight_decay,
-                        _ => 1.0,
-                    };
-                    let rate = rate / unbias1;
-                    let unbias = 1.0 / unbias2.sqrt();
-                    for (((w, g), m), v) in weights.iter_mut().zip(gradient).zip(first).zip(second)
-                    {
-                        let g = g * scale;
-                        *m = BETA1 * *m + (1.0 - BETA1) * g;
-                        *v = BETA2 * *v + (1.0 - BETA2) * g * g;
-                        *w = *w * shrink - rate * *m / (v.sqrt() * unbias + EPSILON);
-                    }
-                }
-                Self::Adamax => {
-                    let rate = rate / unbias1;
-                    for (((w, g), m), u) in weights.iter_mut().zip(gradient).zip(first).zip(second)
-                    {
-                        let g = g * scale;
-                        *m = BETA1 * *m + (1.0 - BETA1) * g;
-                        *u = (BETA2 * *u).max(g.abs() + EPSILON);
-                        *w -= rate * *m / *u;
-                    }
-                }
+        let Moments { first, second } = moments;
+        let parts = weights.par_chunks_mut(PART).zip(gradient.par_chunks(PART));
+        let parts = parts.zip(first.par_chunks_mut(PART));
+        if let Self::Sgd { momentum } = self {
+            parts.for_each(|((weights, gradient), first)| {
+                restora_image::simd(
+                    #[inline(always)]
+                    || {
+                        for ((w, g), v) in weights.iter_mut().zip(gradient).zip(first) {
+                            *v = momentum * *v + g * scale;
+                            *w -= rate * *v;
+                        }
+                    },
+                );
+            });
+            return;
+        }
+        let unbiased_rate = rate / unbias1;
+        parts.zip(second.par_chunks_mut(PART)).for_each(
+            |(((weights, gradient), first), second)| {
+                restora_image::simd(
+                    #[inline(always)]
+                    || match self {
+                        Self::Adamax => {
+                            for (((w, g), m), u) in
+                                weights.iter_mut().zip(gradient).zip(first).zip(second)
+                            {
+                                let g = g * scale;
+                                *m = BETA1 * *m + (1.0 - BETA1) * g;
+                                *u = (BETA2 * *u).max(g.abs() + EPSILON);
+                                *w -= unbiased_rate * *m / *u;
+                            }
+                        }
+                        _ => {
+                            let shrink = match self {
+                                Self::AdamW { weight_decay } => 1.0 - rate * weight_decay,
+                                _ => 1.0,
+                            };
+                            let unbias = 1.0 / unbias2.sqrt();
+                            for (((w, g), m), v) in
+                                weights.iter_mut().zip(gradient).zip(first).zip(second)
+                            {
+                                let g = g * scale;
+                                *m = BETA1 * *m + (1.0 - BETA1) * g;
+                                *v = BETA2 * *v + (1.0 - BETA2) * g * g;
+                                *w = *w * shrink
+                                    - unbiased_rate * *m / (v.sqrt() * unbias + EPSILON);
+                            }
+                        }
+                    },
+                );
             },
         );
     }

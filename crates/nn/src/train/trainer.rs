@@ -7,6 +7,7 @@
 use super::optimizer::Moments;
 use super::{Loss, Optimizer, Schedule};
 use crate::engine::Net;
+use crate::engine::parallel::{squares, zip};
 use crate::{Graph, NnError, Tensor, Tensors, Value};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -137,8 +138,7 @@ impl Trainer {
         if let Some(error) = failed {
             return Err(error);
         }
-        let squares = found.gradients.iter().flatten().map(|&g| f64::from(g) * f64::from(g));
-        let norm = squares.sum::<f64>().sqrt();
+        let norm = found.gradients.iter().map(|g| squares(g)).sum::<f64>().sqrt();
         let rate = self.options.schedule.rate(self.step, self.options.steps);
         let report = Report { loss: found.loss, gradient_norm: norm, rate };
         if !found.loss.is_finite() || !norm.is_finite() {
@@ -159,6 +159,7 @@ impl Trainer {
             optimizer.update(&mut parameter.data, columns, gradient, moments, [rate, scale], step);
         });
         self.follow();
+        found.gradients.into_iter().for_each(|g| self.net.pool.give(g));
         Ok(report)
     }
 
@@ -170,9 +171,7 @@ impl Trainer {
         let young = (1.0 + self.step as f32) / (10.0 + self.step as f32);
         let keep = self.options.ema.min(young);
         for (average, parameter) in self.average.iter_mut().zip(&self.net.parameters) {
-            for (a, w) in average.iter_mut().zip(&parameter.data) {
-                *a += (1.0 - keep) * (w - *a);
-            }
+            zip(average, &parameter.data, 2, move |a, w| a + (1.0 - keep) * (w - a));
         }
     }
 
