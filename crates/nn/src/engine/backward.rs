@@ -1,7 +1,7 @@
 //! The backward pass: gradients of all weights, and of the input, from that of the output.
 
 use super::batch_norm;
-use super::conv::{Conv, Ready, bias_gradient, gather};
+use super::conv::{Conv, bias_gradient, gather};
 use super::forward::{Pass, Tape};
 use super::net::Net;
 use super::{Value, rearrange};
@@ -35,8 +35,9 @@ impl Net {
     ) -> Result<Step, NnError> {
         let ready = self.ready(threads);
         let pass = Pass { ready: &ready, training: true, threads, until: self.graph.output() };
-        let mut tape = self.pass(x, &pass)?;
-        drop(ready);
+        let tape = self.pass(x, &pass);
+        ready.into_iter().flatten().for_each(|r| r.recycle(&self.pool));
+        let mut tape = tape?;
         let output = tape.values[self.graph.output()].as_ref();
         let (loss, gradient) =
             loss(output.unwrap_or_else(|| unreachable!("the output was computed")));
@@ -233,7 +234,7 @@ impl Net {
     /// # Errors
     /// [`NnError::Input`] where the batch does not fit the net.
     pub fn forward(&self, x: Value, threads: usize) -> Result<Value, NnError> {
-        self.forward_until(self.graph.output(), &self.ready(threads), x, threads)
+        self.forward_until(self.graph.output(), x, threads)
     }
 
     /// The code of an autoencoder.
@@ -244,17 +245,14 @@ impl Net {
         let Some(code) = self.graph.code() else {
             return Err(NnError::Input("this net has no code: it is no autoencoder".to_owned()));
         };
-        self.forward_until(code, &self.ready(threads), x, threads)
+        self.forward_until(code, x, threads)
     }
 
-    pub(crate) fn forward_until(
-        &self,
-        until: usize,
-        ready: &[Option<Ready>],
-        x: Value,
-        threads: usize,
-    ) -> Result<Value, NnError> {
-        let mut tape = self.pass(x, &Pass { ready, training: false, threads, until })?;
+    fn forward_until(&self, until: usize, x: Value, threads: usize) -> Result<Value, NnError> {
+        let ready = self.ready(threads);
+        let tape = self.pass(x, &Pass { ready: &ready, training: false, threads, until });
+        ready.into_iter().flatten().for_each(|r| r.recycle(&self.pool));
+        let mut tape = tape?;
         Ok(tape.values[until].take().unwrap_or_else(|| unreachable!("the value was computed")))
     }
 }

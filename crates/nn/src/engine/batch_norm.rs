@@ -28,21 +28,36 @@ pub fn affine(s: &Statistics, gain: &[f32], offset: &[f32]) -> (Vec<f32>, Vec<f3
 pub fn statistics(x: &Value, threads: usize) -> Statistics {
     let (c, rows) = (x.c, x.pixels());
     let n = rows.max(1) as f32;
-    let over = |f: &(dyn Fn(&[f32], &mut [f32]) + Sync)| {
-        let mut total = sum(rows, c, threads, |range, total| {
-            x.data[range.start * c..range.end * c].chunks_exact(c).for_each(|row| f(row, total));
-        });
-        for t in &mut total {
-            *t /= n;
-        }
-        total
-    };
-    let mean = over(&|row, total| total.iter_mut().zip(row).for_each(|(t, x)| *t += x));
-    let variance = over(&|row, total| {
-        for ((t, x), m) in total.iter_mut().zip(row).zip(&mean) {
-            *t += (x - m) * (x - m);
-        }
+    let mut mean = sum(rows, c, threads, |range, total| {
+        let x = &x.data[range.start * c..range.end * c];
+        restora_image::simd(
+            #[inline(always)]
+            || {
+                for row in x.chunks_exact(c) {
+                    total.iter_mut().zip(row).for_each(|(t, x)| *t += x);
+                }
+            },
+        );
     });
+    for m in &mut mean {
+        *m /= n;
+    }
+    let mut variance = sum(rows, c, threads, |range, total| {
+        let x = &x.data[range.start * c..range.end * c];
+        restora_image::simd(
+            #[inline(always)]
+            || {
+                for row in x.chunks_exact(c) {
+                    for ((t, x), m) in total.iter_mut().zip(row).zip(&mean) {
+                        *t += (x - m) * (x - m);
+                    }
+                }
+            },
+        );
+    });
+    for v in &mut variance {
+        *v /= n;
+    }
     Statistics { mean, variance }
 }
 
@@ -78,12 +93,20 @@ pub fn backward(
     let both = sum(rows, 2 * c, threads, |range, total| {
         let (gains, offsets) = total.split_at_mut(c);
         let (from, to) = (range.start * c, range.end * c);
-        for (x, g) in x.data[from..to].chunks_exact(c).zip(dy[from..to].chunks_exact(c)) {
-            for i in 0..c {
-                gains[i] += g[i] * (x[i] - s.mean[i]) * inverse[i];
-                offsets[i] += g[i];
-            }
-        }
+        let (x, dy) = (&x.data[from..to], &dy[from..to]);
+        restora_image::simd(
+            #[inline(always)]
+            || {
+                for (x, g) in x.chunks_exact(c).zip(dy.chunks_exact(c)) {
+                    let sums = gains.iter_mut().zip(offsets.iter_mut()).zip(&s.mean);
+                    for (((gain, offset), mean), (x, g)) in sums.zip(x.iter().zip(g)) {
+                        *gain += g * (x - mean);
+                        *offset += g;
+                    }
+                }
+                gains.iter_mut().zip(&inverse).for_each(|(g, i)| *g *= i);
+            },
+        );
     });
     let (gains, offsets) = both.split_at(c);
     let n = rows.max(1) as f32;

@@ -39,9 +39,11 @@ impl Conv {
         self.kernel == 1 && self.stride == 1
     }
 
-    pub fn ready(self, weights: &[f32]) -> Ready<'_> {
+    pub fn ready<'a>(self, weights: &'a [f32], pool: &Pool, threads: usize) -> Ready<'a> {
         if self.is_winograd() {
-            Ready::Winograd(Winograd::new(weights, self.inputs, self.outputs))
+            let io = [self.inputs, self.outputs];
+            let room = pool.take_filter(36 * io[0] * io[1]);
+            Ready::Winograd(Winograd::forward_in(room, weights, io, threads))
         } else {
             Ready::Rows(weights)
         }
@@ -142,13 +144,10 @@ impl Conv {
         if self.is_winograd() {
             let at = Geometry { n: to.n, h: to.h, w: to.w };
             let epilogue = Epilogue { accumulate, ..Epilogue::default() };
-            Winograd::backward(weights, ci, co).apply(
-                &gradient.data,
-                at,
-                epilogue,
-                &mut to.data,
-                threads,
-            );
+            let room = pool.take_filter(36 * ci * co);
+            let backward = Winograd::backward_in(room, weights, [ci, co], threads);
+            backward.apply(&gradient.data, at, epilogue, &mut to.data, threads);
+            pool.give_filter(backward.into_room());
             return;
         }
         let columns = self.columns();
@@ -215,13 +214,13 @@ impl Conv {
     ) -> Vec<f32> {
         if self.is_winograd() {
             let at = Geometry { n: x.n, h: x.h, w: x.w };
-            return Winograd::filter_gradient(
-                &x.data,
-                &gradient.data,
-                at,
-                [self.inputs, self.outputs],
-                threads,
-            );
+            let io = [self.inputs, self.outputs];
+            let mut room = pool.take(Winograd::gradient_room(at, io));
+            let mut taps = pool.take(9 * io[0] * io[1]);
+            let (x, gradient) = (&x.data, &gradient.data);
+            Winograd::filter_gradient(x, gradient, at, io, &mut room, &mut taps, threads);
+            pool.give(room);
+            return taps;
         }
         let (columns, co) = (self.columns(), self.outputs);
         let pixels = gradient.pixels();
@@ -255,6 +254,15 @@ impl Conv {
     }
 }
 
+impl Ready<'_> {
+    /// Gives memory back.
+    pub fn recycle(self, pool: &Pool) {
+        if let Self::Winograd(w) = self {
+            pool.give_filter(w.into_room());
+        }
+    }
+}
+
 /// Bias, addend and cut of a part of the output that begins at element `from`.
 fn finish(y: &mut [f32], from: usize, epilogue: Epilogue) {
     restora_image::simd(
@@ -269,7 +277,9 @@ fn finish(y: &mut [f32], from: usize, epilogue: Epilogue) {
                 y.iter_mut().zip(&add[from..]).for_each(|(y, a)| *y += a);
             }
             if epilogue.relu {
-                y.iter_mut().for_each(|y| *y = y.max(0.0));
+                for y in y {
+                    *y = y.max(0.0);
+                }
             }
         },
     );

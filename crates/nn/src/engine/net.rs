@@ -239,7 +239,8 @@ impl Net {
     /// The weights of the convolutions, made ready for the forward pass.
     pub(crate) fn ready(&self, threads: usize) -> Vec<Option<Ready<'_>>> {
         super::parallel::map(self.graph.nodes().len(), threads, |i| {
-            Conv::of(&self.graph.nodes()[i].op).map(|conv| conv.ready(&self.weights(i)[0].data))
+            let conv = Conv::of(&self.graph.nodes()[i].op)?;
+            Some(conv.ready(&self.weights(i)[0].data, &self.pool, threads))
         })
     }
 }

@@ -2,12 +2,17 @@
 
 use super::Value;
 use crate::Shape;
+use crate::kernels::Aligned;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 /// Buffers by length. What one holds is left over from its last use.
 #[derive(Debug, Default)]
-pub struct Pool(Mutex<HashMap<usize, Shelf>>);
+pub struct Pool {
+    shelves: Mutex<HashMap<usize, Shelf>>,
+    /// Memory of filters, the last given last.
+    filters: Mutex<HashMap<usize, Vec<Aligned>>>,
+}
 
 /// The buffers of one length.
 #[derive(Debug, Default)]
@@ -20,7 +25,7 @@ struct Shelf {
 impl Pool {
     /// A buffer of this length with whatever was in it.
     pub fn take(&self, len: usize) -> Vec<f32> {
-        let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let shelf = shelves.entry(len).or_default();
         shelf.free.pop().unwrap_or_else(|| {
             shelf.made += 1;
@@ -33,10 +38,22 @@ impl Pool {
         Value { n, h, w, c, data: self.take(n * c * h * w) }
     }
 
+    /// Memory for a filter of this many numbers, if one was given back.
+    pub fn take_filter(&self, len: usize) -> Aligned {
+        let mut filters = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
+        filters.get_mut(&len).and_then(Vec::pop).unwrap_or_default()
+    }
+
+    /// Gives the memory of a filter back.
+    pub fn give_filter(&self, filter: Aligned) {
+        let mut filters = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
+        filters.entry(filter.len()).or_default().push(filter);
+    }
+
     /// Gives a buffer back. One that was made elsewhere (the input of a step) is kept only in place of
     /// one that went away.
     pub fn give(&self, buffer: Vec<f32>) {
-        let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let shelf = shelves.entry(buffer.len()).or_default();
         if shelf.free.len() < shelf.made {
             shelf.free.push(buffer);
@@ -58,7 +75,7 @@ mod tests {
         }
         pool.give(first);
         pool.give(second);
-        let shelves = pool.0.lock().unwrap();
+        let shelves = pool.shelves.lock().unwrap();
         assert_eq!(shelves[&8].free.len(), 2);
         assert_eq!(shelves[&9].free.len(), 0);
     }

@@ -79,16 +79,17 @@ pub fn max_pool_gradient(x: &Value, gradient: &Value, to: &mut Value, add: bool,
                         let (to_q, to_s) = (&mut to_q[..c], &mut to_s[..c]);
                         for i in 0..c {
                             let largest = p[i].max(q[i]).max(r[i].max(s[i]));
-                            let first = p[i] == largest;
-                            let second = !first & (q[i] == largest);
-                            let third = !first & !second & (r[i] == largest);
-                            let fourth = !first & !second & !third;
-                            let share = |here: bool| if here { g[i] } else { 0.0 };
+                            // Without branches, of which a vector has none: what one takes the next lack.
+                            let take = |left: f32, x: f32| if x == largest { left } else { 0.0 };
+                            let first = take(g[i], p[i]);
+                            let second = take(g[i] - first, q[i]);
+                            let third = take(g[i] - first - second, r[i]);
+                            let fourth = g[i] - first - second - third;
                             let old = |t: f32| if add { t } else { 0.0 };
-                            to_p[i] = old(to_p[i]) + share(first);
-                            to_q[i] = old(to_q[i]) + share(second);
-                            to_r[i] = old(to_r[i]) + share(third);
-                            to_s[i] = old(to_s[i]) + share(fourth);
+                            to_p[i] = old(to_p[i]) + first;
+                            to_q[i] = old(to_q[i]) + second;
+                            to_r[i] = old(to_r[i]) + third;
+                            to_s[i] = old(to_s[i]) + fourth;
                         }
                     }
                 },

@@ -1,12 +1,12 @@
 //! Numbers that begin at a cache line: a vector of 16 that straddles two lines costs two accesses.
 
 /// The unit of memory.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 struct Line([f32; 16]);
 
 /// A slice of numbers that begins at a multiple of 64 bytes.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Aligned {
     lines: Vec<Line>,
     len: usize,
@@ -18,10 +18,17 @@ impl Aligned {
         Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
     }
 
-    /// At least this many numbers; what was there stays, what is new is 0.
+    /// Exactly this many numbers; what they are is left open.
+    pub fn set_len(&mut self, len: usize) {
+        self.grow(len);
+        self.len = len;
+    }
+
+    /// At least this many numbers; what was there stays.
     pub fn grow(&mut self, len: usize) {
         if len > self.len {
-            self.lines.resize(len.div_ceil(16), Line([0.0; 16]));
+            let lines = len.div_ceil(16).max(self.lines.len());
+            self.lines.resize(lines, Line([0.0; 16]));
             self.len = len;
         }
     }

@@ -17,6 +17,7 @@
 //! Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, arXiv 1509.09308.
 
 mod chunk;
+mod filter;
 mod scratch;
 mod transform;
 
@@ -34,6 +35,9 @@ const CHUNK: usize = 24;
 const GRADIENT_CHUNK: usize = 48;
 /// Groups of tiles that are added up independently, whatever the number of threads.
 const GROUPS: usize = 8;
+
+/// Parts of the 36 products, where there are fewer groups than that.
+const PARTS: usize = 2;
 
 /// `G`: how a row of the filter becomes six numbers.
 const G: [[f32; 3]; 6] = [
@@ -134,48 +138,41 @@ impl Winograd {
     /// # Panics
     /// Where the weights are not `9 * inputs * outputs`.
     pub fn new(weights: &[f32], inputs: usize, outputs: usize) -> Self {
-        assert_eq!(weights.len(), 9 * inputs * outputs, "a 3x3 filter");
-        let area = inputs * outputs;
-        let mut filter = Aligned::zeros(36 * area);
-        restora_image::simd(
-            #[inline(always)]
-            || {
-                let mut rows = vec![0.0; 18 * outputs];
-                for i in 0..inputs {
-                    let tap = |k: usize| &weights[k * area + i * outputs..][..outputs];
-                    for (row, g) in G.iter().enumerate() {
-                        for column in 0..3 {
-                            let to = &mut rows[(row * 3 + column) * outputs..][..outputs];
-                            combine(to, g, [tap(column), tap(3 + column), tap(6 + column)]);
-                        }
-                    }
-                    for row in 0..6 {
-                        let from = |k: usize| &rows[(row * 3 + k) * outputs..][..outputs];
-                        for (column, g) in G.iter().enumerate() {
-                            let to =
-                                &mut filter[(row * 6 + column) * area + i * outputs..][..outputs];
-                            combine(to, g, [from(0), from(1), from(2)]);
-                        }
-                    }
-                }
-            },
-        );
+        Self::forward_in(Aligned::default(), weights, [inputs, outputs], 1)
+    }
+
+    /// As [`Winograd::new`], in memory that is used again.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn forward_in(
+        room: Aligned,
+        weights: &[f32],
+        [inputs, outputs]: [usize; 2],
+        threads: usize,
+    ) -> Self {
+        let filter = filter::forward(room, weights, [inputs, outputs], threads);
         Self { inputs, outputs, filter }
     }
 
-    /// The convolution that takes the gradient of the output to that of the input.
-    pub fn backward(weights: &[f32], inputs: usize, outputs: usize) -> Self {
-        let area = inputs * outputs;
-        let mut turned = vec![0.0; weights.len()];
-        for (tap, to) in turned.chunks_exact_mut(area).enumerate() {
-            let from = &weights[(8 - tap) * area..][..area];
-            for o in 0..outputs {
-                for i in 0..inputs {
-                    to[o * inputs + i] = from[i * outputs + o];
-                }
-            }
-        }
-        Self::new(&turned, outputs, inputs)
+    /// The convolution that takes the gradient of the output of `weights`, `[3][3][inputs][outputs]`, to that of
+    /// the input.
+    ///
+    /// # Panics
+    /// As for [`Winograd::new`].
+    pub fn backward_in(
+        room: Aligned,
+        weights: &[f32],
+        [inputs, outputs]: [usize; 2],
+        threads: usize,
+    ) -> Self {
+        let filter = filter::backward(room, weights, [inputs, outputs], threads);
+        Self { inputs: outputs, outputs: inputs, filter }
+    }
+
+    /// The memory, for another one.
+    pub fn into_room(self) -> Aligned {
+        self.filter
     }
 
     /// Convolves `x` into `y`, with as many threads as the pool has if `threads > 1`.
@@ -291,41 +288,49 @@ impl Winograd {
         for_each((end - first).div_ceil(size), threads, chunk);
     }
 
+    /// Numbers that [`Winograd::filter_gradient`] needs room for.
+    pub fn gradient_room(at: Geometry, [inputs, outputs]: [usize; 2]) -> usize {
+        groups(at) * 36 * inputs * outputs
+    }
+
     /// The gradient of the filter, `[3][3][inputs][outputs]`, from the input `x` and the gradient of
     /// the output.
     ///
     /// # Panics
-    /// Where a slice does not have the length of its shape.
+    /// Where a slice does not have the length of its shape, or `room` not that of [`Winograd::gradient_room`].
     pub fn filter_gradient(
         x: &[f32],
         gradient: &[f32],
         at: Geometry,
-        [inputs, outputs]: [usize; 2],
+        io: [usize; 2],
+        room: &mut [f32],
+        taps: &mut [f32],
         threads: usize,
-    ) -> Vec<f32> {
-        Self::filter_gradient_at(level(), x, gradient, at, [inputs, outputs], threads)
+    ) {
+        let arguments = Operands { level: level(), x, gradient, at, io };
+        Self::filter_gradient_at(&arguments, room, taps, threads);
     }
 
-    fn filter_gradient_at(
-        level: Level,
-        x: &[f32],
-        gradient: &[f32],
-        at: Geometry,
-        [inputs, outputs]: [usize; 2],
-        threads: usize,
-    ) -> Vec<f32> {
+    fn filter_gradient_at(from: &Operands, room: &mut [f32], taps: &mut [f32], threads: usize) {
+        let &Operands { level, x, gradient, at, io: [inputs, outputs] } = from;
         assert!(x.len() == at.pixels() * inputs, "the input's shape");
         assert!(gradient.len() == at.pixels() * outputs, "the gradient's shape");
-        let (tiles, area) = (at.tiles(), inputs * outputs);
-        let groups = (tiles / (2 * GRADIENT_CHUNK)).clamp(1, GROUPS);
-        let mut sums = vec![0.0; groups * 36 * area];
-        let shared = Shared(sums.as_mut_ptr());
+        let (tiles, area, groups) = (at.tiles(), inputs * outputs, groups(at));
+        assert!(taps.len() == 9 * area && room.len() == groups * 36 * area, "the filter's shape");
+        if tiles == 0 {
+            return taps.fill(0.0);
+        }
+        let sums = Shared(room.as_mut_ptr());
+        // The 36 products of few tiles are divided among threads too; each part transforms the tiles again.
+        let parts = if groups < PARTS && area >= 96 * 96 { PARTS } else { 1 };
         let group = |index: usize| {
+            let (index, part) = (index / parts, index % parts);
             let end = tiles * (index + 1) / groups;
             with_scratch(|scratch| {
-                for from in (tiles * index / groups..end).step_by(GRADIENT_CHUNK) {
+                let first = tiles * index / groups;
+                for from in (first..end).step_by(GRADIENT_CHUNK) {
                     // SAFETY: each group has a part of the sums of its own.
-                    let sums = unsafe { shared.get().add(index * 36 * area) };
+                    let sums = unsafe { sums.get().add(index * 36 * area) };
                     let job = Job {
                         at,
                         from: [0; 3],
@@ -335,54 +340,35 @@ impl Winograd {
                         inputs,
                         outputs,
                         scratch: scratch.reserve(GRADIENT_CHUNK, inputs, outputs),
-                        task: Task::FilterGradient { gradient: gradient.as_ptr(), sums },
+                        task: Task::FilterGradient {
+                            gradient: gradient.as_ptr(),
+                            sums,
+                            accumulate: from > first,
+                            elements: [36 * part / parts, 36 * (part + 1) / parts],
+                        },
                     };
-                    // SAFETY: shapes were checked above.
+                    // SAFETY: shapes were checked above; each part writes elements of its own.
                     unsafe { dispatch(level, &job) }
                 }
             });
         };
-        for_each(groups, threads, group);
-        let (total, others) = sums.split_at_mut(36 * area);
-        for other in others.chunks_exact(36 * area) {
-            total.iter_mut().zip(other).for_each(|(t, o)| *t += o);
-        }
-        back_to_taps(total, area)
+        for_each(groups * parts, threads, group);
+        filter::to_taps(room, area, taps, threads);
     }
 }
 
-/// `to = g[0] * a + g[1] * b + g[2] * c`.
-#[inline(always)]
-fn combine(to: &mut [f32], g: &[f32; 3], [a, b, c]: [&[f32]; 3]) {
-    for (((to, a), b), c) in to.iter_mut().zip(a).zip(b).zip(c) {
-        *to = g[0] * a + g[1] * b + g[2] * c;
-    }
+/// What the gradient of a filter is made of.
+struct Operands<'a> {
+    level: Level,
+    x: &'a [f32],
+    gradient: &'a [f32],
+    at: Geometry,
+    io: [usize; 2],
 }
 
-/// `G^T s G` for every pair of channels.
-fn back_to_taps(sums: &[f32], area: usize) -> Vec<f32> {
-    let mut taps = vec![0.0; 9 * area];
-    restora_image::simd(
-        #[inline(always)]
-        || {
-            let mut row = vec![0.0; 6 * area];
-            for ky in 0..3 {
-                row.fill(0.0);
-                for (i, g) in G.iter().enumerate().filter(|(_, g)| g[ky] != 0.0) {
-                    let from = &sums[i * 6 * area..][..6 * area];
-                    row.iter_mut().zip(from).for_each(|(r, s)| *r += g[ky] * s);
-                }
-                for kx in 0..3 {
-                    let to = &mut taps[(ky * 3 + kx) * area..][..area];
-                    for (j, g) in G.iter().enumerate().filter(|(_, g)| g[kx] != 0.0) {
-                        let from = &row[j * area..][..area];
-                        to.iter_mut().zip(from).for_each(|(t, r)| *t += g[kx] * r);
-                    }
-                }
-            }
-        },
-    );
-    taps
+/// Groups of tiles whose sums are apart.
+fn groups(at: Geometry) -> usize {
+    (at.tiles() / (2 * GRADIENT_CHUNK)).clamp(1, GROUPS)
 }
 
 fn for_each(count: usize, threads: usize, f: impl Fn(usize) + Sync + Send) {

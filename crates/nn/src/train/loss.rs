@@ -97,7 +97,9 @@ fn psnr(gradient: &mut Value, target: &Value) -> f64 {
                 g.iter_mut().zip(t).for_each(|(g, t)| *g -= t);
                 let mse = lanes(g, |e| f64::from(e * e)) / item as f64 + FLOOR;
                 let factor = 20.0 / std::f64::consts::LN_10 / (mse * item as f64 * n as f64);
-                g.iter_mut().for_each(|g| *g *= factor as f32);
+                for g in g {
+                    *g *= factor as f32;
+                }
                 10.0 * mse.log10()
             },
         )

@@ -113,8 +113,8 @@ impl Optimizer {
             |(((weights, gradient), first), second)| {
                 restora_image::simd(
                     #[inline(always)]
-                    || match self {
-                        Self::Adamax => {
+                    || {
+                        if self == Self::Adamax {
                             for (((w, g), m), u) in
                                 weights.iter_mut().zip(gradient).zip(first).zip(second)
                             {
@@ -123,22 +123,20 @@ impl Optimizer {
                                 *u = (BETA2 * *u).max(g.abs() + EPSILON);
                                 *w -= unbiased_rate * *m / *u;
                             }
+                            return;
                         }
-                        _ => {
-                            let shrink = match self {
-                                Self::AdamW { weight_decay } => 1.0 - rate * weight_decay,
-                                _ => 1.0,
-                            };
-                            let unbias = 1.0 / unbias2.sqrt();
-                            for (((w, g), m), v) in
-                                weights.iter_mut().zip(gradient).zip(first).zip(second)
-                            {
-                                let g = g * scale;
-                                *m = BETA1 * *m + (1.0 - BETA1) * g;
-                                *v = BETA2 * *v + (1.0 - BETA2) * g * g;
-                                *w = *w * shrink
-                                    - unbiased_rate * *m / (v.sqrt() * unbias + EPSILON);
-                            }
+                        let shrink = match self {
+                            Self::AdamW { weight_decay } => 1.0 - rate * weight_decay,
+                            _ => 1.0,
+                        };
+                        let unbias = 1.0 / unbias2.sqrt();
+                        for (((w, g), m), v) in
+                            weights.iter_mut().zip(gradient).zip(first).zip(second)
+                        {
+                            let g = g * scale;
+                            *m = BETA1 * *m + (1.0 - BETA1) * g;
+                            *v = BETA2 * *v + (1.0 - BETA2) * g * g;
+                            *w = *w * shrink - unbiased_rate * *m / (v.sqrt() * unbias + EPSILON);
                         }
                     },
                 );

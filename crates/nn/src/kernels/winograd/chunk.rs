@@ -33,6 +33,10 @@ pub enum Task {
     FilterGradient {
         gradient: *const f32,
         sums: *mut f32,
+        /// Are the products added to what is there?
+        accumulate: bool,
+        /// Which of the 36 products are made.
+        elements: [usize; 2],
     },
 }
 
@@ -149,7 +153,7 @@ pub unsafe fn run<L: Lane>(job: &Job) {
                     });
                 }
             }
-            Task::FilterGradient { gradient, sums: totals } => {
+            Task::FilterGradient { gradient, sums: totals, accumulate, elements } => {
                 for t in 0..count {
                     let tile = job.at.tile(first + t);
                     let (from, row) = window(gradient, job.at, 0, tile, co, [4, 0], border);
@@ -164,7 +168,7 @@ pub unsafe fn run<L: Lane>(job: &Job) {
                         );
                     });
                 }
-                for e in 0..36 {
+                for e in elements[0]..elements[1] {
                     L::multiply(&Product {
                         m: ci,
                         n: co,
@@ -176,7 +180,7 @@ pub unsafe fn run<L: Lane>(job: &Job) {
                         b_row: co,
                         c: totals.add(e * ci * co),
                         c_row: co,
-                        accumulate: true,
+                        accumulate,
                     });
                 }
             }
