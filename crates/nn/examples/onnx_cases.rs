@@ -10,8 +10,8 @@
 
 use restora_image::Rng;
 use restora_nn::models::{
-    ConvAutoencoder, ConvDenoisingAutoencoder, DenseDenoisingAutoencoder, DnCnn, FfdNet, Restorer,
-    UNet,
+    ConvAutoencoder, ConvDenoisingAutoencoder, DenseAutoencoder, DenseDenoisingAutoencoder, DnCnn,
+    FfdNet, Restorer, UNet,
 };
 use restora_nn::{Graph, Model, Net, Op, Tensors, Value, onnx};
 use std::error::Error;
@@ -46,6 +46,7 @@ fn main() -> Result<()> {
         ("model_ffdnet_gray", Model::FfdNet(FfdNet::default())),
         ("model_ffdnet_color", Model::FfdNet(FfdNet { channels: 3, layers: 12, features: 96 })),
         ("model_restorer", Model::Restorer(Restorer { channels: 3, ..Restorer::default() })),
+        ("model_dense_autoencoder", Model::DenseAutoencoder(DenseAutoencoder::default())),
         (
             "model_dense_denoising",
             Model::DenseDenoisingAutoencoder(DenseDenoisingAutoencoder::default()),

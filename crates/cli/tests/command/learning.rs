@@ -324,3 +324,21 @@ fn weights_to_start_from_are_checked_against_the_net() {
     assert_eq!(code(&hostile), 1, "{}", words(&hostile));
     assert!(words(&hostile).contains("words.safetensors"), "{}", words(&hostile));
 }
+
+#[test]
+fn flips_change_what_is_learned_but_not_from_run_to_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    pictures(&root.join("in"), 6, Size::new(24, 20));
+    let learned = |flips: &str, file: &str| {
+        let more = ["--flips", flips, "--report", "none", "--steps", "5", "--quiet"];
+        let out = restora(root, &tiny(file, &more));
+        assert_eq!(code(&out), 0, "{}", words(&out));
+        restora::model::read(&root.join(file)).unwrap().tensors
+    };
+    let [none, horizontal, all] =
+        ["none", "horizontal", "all"].map(|which| learned(which, &format!("{which}.safetensors")));
+    assert!(none != horizontal && horizontal != all && all != none);
+    assert!(learned("all", "again.safetensors") == all);
+    assert_eq!(code(&restora(root, &tiny("net.safetensors", &["--flips", "vertical"]))), 2);
+}

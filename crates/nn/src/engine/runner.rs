@@ -20,6 +20,8 @@
 //! what a layer reads was written a moment ago and is still in the cache.
 
 mod layer;
+#[cfg(test)]
+mod oracle;
 mod plan;
 mod rows;
 mod source;

@@ -18,6 +18,10 @@ pub enum Level {
 /// The widest level of this processor.
 pub fn level() -> Level {
     static LEVEL: OnceLock<Level> = OnceLock::new();
+    #[cfg(test)]
+    if let Some(level) = FORCED.get() {
+        return level;
+    }
     *LEVEL.get_or_init(|| {
         #[cfg(target_arch = "x86_64")]
         {
@@ -44,4 +48,20 @@ pub fn levels() -> Vec<Level> {
     ];
     let widest = all.iter().position(|&l| l == level()).unwrap_or(0);
     all[widest..].to_vec()
+}
+
+#[cfg(test)]
+thread_local! {
+    /// The level that a test wants on its own thread.
+    static FORCED: std::cell::Cell<Option<Level>> = const { std::cell::Cell::new(None) };
+}
+
+/// Runs `f`, which keeps to this thread, at a level that the processor has.
+#[cfg(test)]
+pub fn at_level<R>(level: Level, f: impl FnOnce() -> R) -> R {
+    assert!(levels().contains(&level), "not on this processor");
+    FORCED.set(Some(level));
+    let result = f();
+    FORCED.set(None);
+    result
 }

@@ -19,7 +19,7 @@ mod winograd;
 
 pub use aligned::Aligned;
 pub use gemm::{MatrixRef, gemm, gemm_in_tiles};
-#[cfg(test)]
-pub use level::levels;
 pub use level::{Level, level};
+#[cfg(test)]
+pub use level::{at_level, levels};
 pub use winograd::{Band, Epilogue, Geometry, Winograd};

@@ -2,13 +2,13 @@ use super::*;
 use crate::{NodeId, Op, Value};
 use restora_image::Rng;
 
-fn numbers(n: usize) -> Vec<f32> {
+pub(super) fn numbers(n: usize) -> Vec<f32> {
     let mut rng = Rng::new(3, "runner", 0);
     (0..n).map(|_| rng.uniform() as f32 - 0.5).collect()
 }
 
 /// Random weights, with batch norms that do something.
-fn net(graph: Graph) -> Net {
+pub(super) fn net(graph: Graph) -> Net {
     let mut tensors = Net::random(graph.clone(), 7).tensors();
     for (name, tensor) in &mut tensors {
         if tensor.shape().len() == 1 {
