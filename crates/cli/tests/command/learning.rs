@@ -334,7 +334,7 @@ fn flips_change_what_is_learned_but_not_from_run_to_run() {
         let more = ["--flips", flips, "--report", "none", "--steps", "5", "--quiet"];
         let out = restora(root, &tiny(file, &more));
         assert_eq!(code(&out), 0, "{}", words(&out));
-        restora::model::read(&root.join(file)).unwrap().tensors
+        restora::model::read(&root.join(file)).unwrap().net.tensors()
     };
     let [none, horizontal, all] =
         ["none", "horizontal", "all"].map(|which| learned(which, &format!("{which}.safetensors")));
