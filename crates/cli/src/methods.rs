@@ -8,6 +8,7 @@ use restora::Step;
 use restora::image::OpInfo;
 use restora::learned_denoiser::WeightsUsed;
 use serde_json::json;
+use std::fmt::Write as _;
 
 pub fn methods(args: &MethodsArgs) -> anyhow::Result<End> {
     let all = Step::catalog();
@@ -62,10 +63,7 @@ fn details(info: &OpInfo) -> String {
         .collect();
     text += &table(&["option", "default", "range", "what"], &[], &rows);
     for used in weights(info) {
-        text += &format!("\nweights: {used}");
-    }
-    if !text.ends_with('\n') {
-        text.push('\n');
+        let _ = writeln!(text, "weights: {used}");
     }
     text
 }

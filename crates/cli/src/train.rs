@@ -23,7 +23,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<End> {
         bail!(Error::Usage(format!("--checkpoint-every must be above 0, got {got}")));
     }
     let set = Dataset::open(&args.data, &args.set.options()?).map_err(Error::from)?;
-    let options = options(args, set.len())?;
+    let options = options(args, &set)?;
     let files = TrainFiles {
         resume: args.resume,
         start: args.start.clone(),
@@ -83,7 +83,7 @@ pub fn threads(asked: Option<u16>) -> usize {
 }
 
 /// The options of the checkpoint or the defaults, then the recipe, then the flags.
-fn options(args: &TrainArgs, pictures: usize) -> anyhow::Result<TrainOptions> {
+fn options(args: &TrainArgs, set: &Dataset) -> anyhow::Result<TrainOptions> {
     let mut layers = Vec::new();
     let mut net = None;
     if args.resume
@@ -104,7 +104,7 @@ fn options(args: &TrainArgs, pictures: usize) -> anyhow::Result<TrainOptions> {
     }
     let mut flags = flags(args)?;
     if let Some(text) = &args.model {
-        let named = model::from_text(text)?;
+        let named = model::from_text_for(text, set)?;
         flags["model"] = serde_json::to_value(&named)?;
         net = Some(named);
     }
@@ -114,7 +114,7 @@ fn options(args: &TrainArgs, pictures: usize) -> anyhow::Result<TrainOptions> {
                     checkpoint names one";
         bail!(Error::Usage(told.to_owned()));
     };
-    Ok(TrainOptions::compose(net, &layers, args.epochs, pictures)?)
+    Ok(TrainOptions::compose(net, &layers, args.epochs, set.len())?)
 }
 
 fn recipe(file: &Path) -> anyhow::Result<Value> {

@@ -1,10 +1,11 @@
 //! Nets by name and by file.
 
 use crate::Error;
+use restora_data::Dataset;
 use restora_image::Size;
 use restora_nn::weights::safetensors;
 use restora_nn::{Model, ModelCard, Net, NnError, Weights};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -14,13 +15,39 @@ use std::path::Path;
 /// # Errors
 /// [`Error::Usage`] naming the architectures there are, or what is wrong with an option.
 pub fn from_text(text: &str) -> Result<Model, Error> {
+    from_object(text, object(text)?)
+}
+
+/// As [`from_text`]; a net of one size whose `shape` is not said takes that of the first picture of the
+/// set that can be read.
+///
+/// # Errors
+/// As for [`from_text`], also where the net cannot have that shape.
+pub fn from_text_for(text: &str, set: &Dataset) -> Result<Model, Error> {
+    let mut object = object(text)?;
+    let model = from_object(text, object.clone())?;
+    if model.fixed_shape().is_none() || object.contains_key("shape") {
+        return Ok(model);
+    }
+    let Some(first) = (0..set.len()).find_map(|i| set.get(i).ok()) else { return Ok(model) };
+    let (size, channels) = (first.raster.size, first.raster.layout.colors());
+    object.insert("shape".to_owned(), json!([channels, size.height, size.width]));
+    from_object(&format!("{text} for pictures of {size}"), object)
+}
+
+/// The options of a net as JSON.
+fn object(text: &str) -> Result<Map<String, Value>, Error> {
     let (name, options) = text.split_once(':').unwrap_or((text, ""));
     let name = name.trim();
-    let mut object = serde_json::Map::new();
+    let mut object = Map::new();
     for (key, value) in pairs(options).map_err(|e| Error::Usage(format!("`{name}`: {e}")))? {
         object.insert(key.replace('-', "_"), scalar(&value));
     }
     object.insert("architecture".to_owned(), name.into());
+    Ok(object)
+}
+
+fn from_object(text: &str, object: Map<String, Value>) -> Result<Model, Error> {
     Model::from_json(object.into()).map_err(|e| {
         let told = e.to_string();
         Error::Usage(format!("`{text}`: {}", told.strip_prefix("model: ").unwrap_or(&told)))

@@ -18,7 +18,7 @@ fn trained(root: &Path) {
         let file = root.join(format!("set/odd/{i:02}.png"));
         write_image(&file, &image, Format::Png, Depth::U8);
     }
-    let net = "dense-autoencoder:shape=1,16,16:code=4:hidden=32,";
+    let net = "dense-autoencoder:code=4:hidden=32,";
     let out = restora(
         root,
         &[

@@ -43,24 +43,45 @@ const fn row(noise: NoiseClass, channels: usize, up_to: f32, method: Method) -> 
 
 /// The strongest noise that the nets were trained on, of 255.
 const TRAINED: f32 = 75.0;
+/// The same as the level of correlated noise is told: white noise of the middle frequencies' level, with a
+/// margin.
+const TRAINED_CORRELATED: f32 = 135.0;
 
-/// The first row that fits is taken, BM3D where none does. The nets' gains over it in dB on pictures of one class, as
-/// `cargo run --release -p restora --example learned_sets` prints them (4 to 15 pictures):
+/// The first row that fits is taken, BM3D where none does. The nets' gains over it in dB on pictures of 8 bits, told /
+/// not told, as `cargo run --release -p restora --example learned_sets` prints them (5 or 6 pictures a row):
 ///
-/// | class | noise | CBSD68 | BSD68 |
-/// |---|---|---|---|
-/// | white | white 5 / 15 / 50, told | -0.67 / -0.12 / -0.19 | -0.45 / -0.07 / -0.10 |
-/// | white | white 5 / 15 / 50, blind | -3.62 / -0.49 / -0.09 | -3.80 / -0.49 / +0.04 |
-/// | correlated | kernel 1 at 10, blind | +0.82 | |
-/// | correlated | JPEG 50 alone, blind | +0.39 | |
-/// | correlated | cameras (`PolyU`), blind: all, from 8, 12, 16 of 255 on | -0.03, -0.05, +0.04, 0.00 | |
-///
-/// Weak correlated noise stays with BM3D: it may be the traces of JPEG alone, where the net cost 0.5 dB (kodim09
-/// at quality 90). Noise of kernel 0.6, or that went through JPEG, is diagnosed as white in most pictures;
-/// there the blind net would gain 2 to 5 dB in color.
-const TABLE: [Row; 2] = [
-    row(NoiseClass::Correlated, 3, 12.0, Method::Bm3d),
-    row(NoiseClass::Correlated, 3, TRAINED, Method::Blind),
+/// | noise | BSD68 | CBSD68 |
+/// |---|---|---|
+/// | white 5 | -0.21 / -3.95 | -0.23 / -2.31 |
+/// | white 10 | +0.03 / -1.44 | -0.04 / -0.41 |
+/// | white 15 | +0.10 / -0.57 | +0.06 / -0.04 |
+/// | white 25 | +0.12 / +0.01 | +0.16 / +0.16 |
+/// | white 50 | -0.08 / +0.05 | +0.10 / +0.16 |
+/// | white 75 | -0.39 / -0.16 | -0.16 / +0.11 |
+/// | 0.0001 + 0.002 I | -0.14 / -1.51 | +0.53 / -0.05 |
+/// | 0.0001 + 0.01 I | -0.39 / +0.29 | +1.56 / +2.58 |
+/// | 0.0001 + 0.04 I | -0.83 / +0.14 | -0.25 / +1.24 |
+/// | correlated 10, kernel 0.6 | -0.22 / +0.79 | -0.28 / +3.98 |
+/// | correlated 10, kernel 1 | +0.32 / +0.59 | +0.24 / +1.85 |
+/// | correlated 25, kernel 1 | +0.78 / +1.57 | +0.47 / +2.60 |
+/// | white 25, JPEG 90 | +0.10 / +0.04 | -0.07 / +1.10 |
+/// | JPEG 90 alone | +0.12 / -1.12 | +0.06 / -0.10 |
+/// | cameras (`PolyU`) | | +0.19 / +0.01 |
+const TABLE: [Row; 14] = [
+    row(NoiseClass::White, 1, 12.0, Method::Bm3d),
+    row(NoiseClass::White, 1, 30.0, Method::Told),
+    row(NoiseClass::White, 1, 60.0, Method::Blind),
+    row(NoiseClass::White, 3, 7.0, Method::Bm3d),
+    row(NoiseClass::White, 3, 20.0, Method::Told),
+    row(NoiseClass::White, 3, TRAINED, Method::Blind),
+    row(NoiseClass::SignalDependent, 1, 12.0, Method::Bm3d),
+    row(NoiseClass::SignalDependent, 1, TRAINED, Method::Blind),
+    row(NoiseClass::SignalDependent, 3, 10.0, Method::Told),
+    row(NoiseClass::SignalDependent, 3, TRAINED, Method::Blind),
+    row(NoiseClass::Correlated, 1, 15.0, Method::Bm3d),
+    row(NoiseClass::Correlated, 1, TRAINED_CORRELATED, Method::Blind),
+    row(NoiseClass::Correlated, 3, 12.0, Method::Told),
+    row(NoiseClass::Correlated, 3, TRAINED_CORRELATED, Method::Blind),
 ];
 
 /// The method for noise of a class, in a picture of so many channels, at a level in nominal range.
@@ -106,9 +127,10 @@ mod tests {
             assert_eq!(method(NoiseClass::SignalDependent, channels, 90.0 / 255.0), Method::Bm3d);
             assert_eq!(method(NoiseClass::UnderImpulses, channels, 0.1), Method::Bm3d);
         }
-        assert_eq!(method(NoiseClass::Correlated, 3, 0.02), Method::Bm3d);
+        assert_eq!(method(NoiseClass::Correlated, 3, 0.02), Method::Told);
+        assert_eq!(method(NoiseClass::Correlated, 1, 0.02), Method::Bm3d);
         assert_eq!(method(NoiseClass::Correlated, 3, 0.1), Method::Blind);
-        assert_eq!(method(NoiseClass::Correlated, 3, 80.0 / 255.0), Method::Bm3d);
+        assert_eq!(method(NoiseClass::Correlated, 3, 140.0 / 255.0), Method::Bm3d);
     }
 
     #[test]
