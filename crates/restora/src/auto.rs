@@ -237,20 +237,49 @@ mod tests {
     #[test]
     fn white_noise_is_denoised_at_its_level() {
         for clean in [synthetic(Size::new(220, 200)), synthetic_rgb(Size::new(220, 200))] {
-            let plan = planned(&noisy(&clean, 0.08, 3));
-            assert_eq!(ids(&plan), ["bm3d"], "{}", plan.reason);
-            let sigma = plan.steps[0].option("sigma").unwrap().as_f64().unwrap();
-            assert!((sigma / 0.08 - 1.0).abs() < 0.05, "{sigma}");
+            for (level, steps) in [(0.02, ["bm3d"]), (0.08, ["learned"])] {
+                let found = diagnose(&noisy(&clean, level, 3), &Context::default()).unwrap();
+                assert_eq!(ids(&plan(&found)), steps, "{}", plan(&found).reason);
+                plan_with(&found, &|noise, channels, sigma| {
+                    assert_eq!((noise, channels), (NoiseClass::White, clean.channels()));
+                    assert!((sigma / level - 1.0).abs() < 0.05, "{sigma}");
+                    Method::Bm3d
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn noise_that_falls_with_frequency_is_not_taken_for_white() {
+        // Rows filtered by (1, 2, 1) / 4: nothing is left at the highest frequency.
+        let blurred = |image: &Image| {
+            let mut out = image.clone();
+            let width = image.size().w();
+            for (row, line) in image.data().chunks_exact(width).enumerate() {
+                for x in 1..width - 1 {
+                    out.data_mut()[row * width + x] =
+                        0.25 * line[x - 1] + 0.5 * line[x] + 0.25 * line[x + 1];
+                }
+            }
+            out
+        };
+        for clean in [synthetic(Size::new(220, 200)), synthetic_rgb(Size::new(220, 200))] {
+            let found = diagnose(&blurred(&noisy(&clean, 0.1, 4)), &Context::default()).unwrap();
+            let plan = plan_with(&found, &|noise, _, _| {
+                assert_eq!(noise, NoiseClass::Correlated);
+                Method::Blind
+            });
+            assert_eq!(ids(&plan), ["learned"], "{}", plan.reason);
         }
     }
 
     #[test]
     fn a_told_level_is_taken_at_its_word() {
         let d = diagnose(&synthetic_rgb(Size::new(64, 64)), &Context::default()).unwrap();
-        let plan = plan(&d.told(0.1));
+        let plan = plan(&d.told(0.02));
         assert_eq!(ids(&plan), ["bm3d"]);
         let sigma = plan.steps[0].option("sigma").unwrap().as_f64().unwrap();
-        assert!((sigma - 0.1).abs() < 1e-6);
+        assert!((sigma - 0.02).abs() < 1e-6);
         assert!(super::plan(&d.told(0.0)).steps.is_empty());
     }
 

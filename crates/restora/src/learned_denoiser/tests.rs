@@ -56,7 +56,7 @@ fn noise_falls_told_and_blind_and_the_mean_stays() {
             for learned in [told(sigma), blind()] {
                 let out = run(&learned, &image).unwrap();
                 let gain = psnr(&clean, &out) - psnr(&clean, &image);
-                assert!(gain > 6.0, "{learned:?}: {gain:.2} dB");
+                assert!(gain > 5.5, "{learned:?}: {gain:.2} dB");
                 assert!((mean(&out) - mean(&clean)).abs() < 0.01, "{learned:?}");
             }
         }
