@@ -1,5 +1,6 @@
 //! The face of the command line.
 
+use crate::device::Device;
 use crate::learning_arguments::{
     AnomalyArgs, EncodeArgs, ModelArgs, ReconstructArgs, TRAIN_HELP, TrainArgs,
 };
@@ -141,6 +142,9 @@ pub struct RestoreArgs {
     /// Noise level for the methods that take one: 25/255, 0.098 or auto
     #[arg(short, long, default_value = "auto")]
     pub sigma: Sigma,
+    /// Where nets are computed
+    #[arg(long, value_enum, default_value_t)]
+    pub device: Device,
     /// Run the steps of this JSON file, as --dry-run prints it
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["denoise", "sigma"])]
     pub pipeline: Option<PathBuf>,

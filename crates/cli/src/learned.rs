@@ -1,17 +1,18 @@
 //! `restora reconstruct`, `encode` and `anomaly`: what a trained net makes of pictures.
 
-use crate::learning_arguments::{AnomalyArgs, EncodeArgs, ReconstructArgs, SetArgs};
+use crate::learning_arguments::{AnomalyArgs, EncodeArgs, ReconstructArgs, SetArgs, ThroughArgs};
 use crate::restore::cancel_on_interrupt;
 use crate::table::table;
 use crate::train::threads;
 use crate::{End, print};
 use anyhow::bail;
+use restora::Error;
 use restora::data::{
     Dataset, EncodeOptions, FileMeta, Format, TableFormat, TableLabels, TableWriter, fit,
 };
 use restora::image::{Cancel, Context, Image, Raster, Sigma};
 use restora::learned::{Passed, Told, Wanted, anomalies, code_length, pass, psnr_of};
-use restora::{Error, model};
+use restora::model::{self, Loaded};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
@@ -21,6 +22,13 @@ const TABLE_ROWS: usize = 30;
 
 fn open(data: &Path, set: &SetArgs) -> anyhow::Result<Dataset> {
     Ok(Dataset::open(data, &set.options()?).map_err(Error::from)?)
+}
+
+/// The net, on the device that is asked for.
+fn load(through: &ThroughArgs) -> anyhow::Result<Loaded> {
+    let gpu = through.device.gpu()?;
+    let loaded = model::read(&through.model)?;
+    Ok(loaded.on(gpu.as_ref()).map_err(Error::from)?)
 }
 
 fn context(asked: Option<u16>, cancel: &Cancel) -> Context<'_> {
@@ -33,7 +41,7 @@ pub fn reconstruct(args: &ReconstructArgs) -> anyhow::Result<End> {
         Some(Sigma::Auto) => bail!(Error::Usage("--sigma: a number is wanted here".into())),
         None => None,
     };
-    let loaded = model::read(&args.through.model)?;
+    let loaded = load(&args.through)?;
     let set = open(&args.data, &args.set)?;
     let real = |path: &Path| path.canonicalize().ok();
     let folder = if args.data.is_dir() { Some(args.data.as_path()) } else { args.data.parent() };
@@ -126,7 +134,7 @@ pub fn encode(args: &EncodeArgs) -> anyhow::Result<End> {
         let name = args.output.display();
         bail!(Error::Usage(format!("{name}: codes are written as .npy, .csv or .parquet")));
     };
-    let loaded = model::read(&args.through.model)?;
+    let loaded = load(&args.through)?;
     let set = open(&args.data, &args.set)?;
     let labels = match (set.labels(), set.classes()) {
         (None, _) => TableLabels::None,
@@ -188,7 +196,7 @@ pub fn anomaly(args: &AnomalyArgs) -> anyhow::Result<End> {
         let name = file.display();
         bail!(Error::Usage(format!("{name} is already there; --overwrite replaces it")));
     }
-    let loaded = model::read(&args.through.model)?;
+    let loaded = load(&args.through)?;
     let set = open(&args.data, &args.set)?;
     let cancel = cancel_on_interrupt();
     let found = anomalies(&loaded, &set, &args.normal, &context(args.through.threads, &cancel))?;

@@ -1,5 +1,6 @@
 //! The face of the commands that train nets and use them.
 
+use crate::device::Device;
 use clap::{Args, Subcommand};
 use restora::data::{Axes, DatasetOptions, Limits};
 use restora::image::{Sigma, Size};
@@ -197,6 +198,9 @@ pub struct TrainArgs {
     /// Seconds between two checkpoints, at most
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
     pub checkpoint_every: f64,
+    /// Where nets are computed
+    #[arg(long, value_enum, default_value_t)]
+    pub device: Device,
     /// Threads [default: all]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -211,6 +215,9 @@ pub struct ThroughArgs {
     /// The net: a file of weights that `restora train` or `restora model import` wrote
     #[arg(short, long, value_name = "FILE")]
     pub model: PathBuf,
+    /// Where nets are computed
+    #[arg(long, value_enum, default_value_t)]
+    pub device: Device,
     /// Threads [default: all]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,

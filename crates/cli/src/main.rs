@@ -6,6 +6,7 @@
 
 mod arguments;
 mod compare;
+mod device;
 mod inspect;
 mod learned;
 mod learning_arguments;

@@ -30,7 +30,11 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<End> {
     {
         eprintln!("restora: no method of the pipeline takes --sigma; it has no effect");
     }
-    execute(&args.run, pipeline, |_| {})
+    let gpu = args.device.gpu()?;
+    if gpu.is_some() && !pipeline.may_run_nets() {
+        eprintln!("restora: no method of the pipeline is a net; --device has no effect");
+    }
+    execute(&args.run, pipeline, |options| options.gpu = gpu)
 }
 
 pub fn degrade(args: DegradeArgs) -> anyhow::Result<End> {

@@ -8,8 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use restora::data::Dataset;
 use restora::image::{Cancel, Context};
 use restora::train::{
-    HistoryRow, TrainFiles, TrainOptions, Trained, Watch, checkpoint_options, checkpoint_path,
-    train,
+    HistoryRow, Machine, TrainFiles, TrainOptions, Trained, Watch, checkpoint_options,
+    checkpoint_path, train,
 };
 use restora::{Error, model};
 use serde_json::{Value, json};
@@ -32,13 +32,14 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<End> {
         ..TrainFiles::new(&args.output)
     };
     let threads = threads(args.threads);
+    let machine = Machine { threads, gpu: args.device.gpu()? };
     if let Some(file) = &args.save_recipe {
         let text = format!("{}\n", serde_json::to_string_pretty(&options)?);
         restora::data::write_atomically(file, text.as_bytes(), args.overwrite || args.resume)
             .map_err(Error::from)?;
     }
     let mut teller = Teller::new(&options, args.quiet, cancel_on_interrupt());
-    let result = train(&set, &options, &files, threads, &mut teller);
+    let result = train(&set, &options, &files, &machine, &mut teller);
     teller.bar.finish_and_clear();
     let Some(trained) = result? else {
         eprintln!(

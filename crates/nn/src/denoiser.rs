@@ -1,9 +1,12 @@
 //! A trained net as the belt uses it: image in, restored image out.
 
+mod tiles;
+
 use crate::engine::{Sink, Source};
 use crate::models::Conditioning;
-use crate::{Model, ModelCard, Net, NnError, Runner, Weights};
+use crate::{Gpu, GpuNet, Model, ModelCard, Net, NnError, Runner, Weights};
 use restora_image::{Context, Image};
+use tiles::Cut;
 
 /// Columns that pass at once; wider images are cut. With 64 channels a row is then 1 MiB.
 const WIDTH: usize = 4096;
@@ -14,14 +17,21 @@ const MAX_SIGMA: f32 = 10.0;
 ///
 /// An image is continued by reflection to a multiple of the net's alignment. It passes row by row (see
 /// [`Runner`]), so that memory grows with its width only; very wide ones are cut into columns with a
-/// margin of the net's reach, which changes nothing.
+/// margin of the net's reach, which changes nothing. On a graphics processor it passes in squares.
 #[derive(Debug)]
 pub struct Denoiser {
     model: Model,
     card: ModelCard,
-    runner: Runner,
+    passes: Passes,
     reach: usize,
     align: usize,
+}
+
+/// Where images pass.
+#[derive(Debug)]
+enum Passes {
+    Cpu(Runner),
+    Gpu(GpuNet, Cut),
 }
 
 impl Denoiser {
@@ -31,6 +41,22 @@ impl Denoiser {
     /// Those of [`Model::of`] and [`Net::new`]; [`NnError::Unsupported`] where the net does not take
     /// images of any size or gives back another size.
     pub fn new(weights: Weights) -> Result<Self, NnError> {
+        Self::prepared(weights, |net, _| Ok(Passes::Cpu(Runner::new(&net))))
+    }
+
+    /// As [`Denoiser::new`], for passes on a graphics processor: in squares with a margin of the net's
+    /// reach, so that its memory bounds no image. Equal to the CPU's to rounding.
+    ///
+    /// # Errors
+    /// Those of [`Denoiser::new`], and [`NnError::Device`] where the device fails.
+    pub fn on(gpu: &Gpu, weights: Weights) -> Result<Self, NnError> {
+        Self::prepared(weights, |net, cut| Ok(Passes::Gpu(gpu.load(&net)?, cut)))
+    }
+
+    fn prepared(
+        weights: Weights,
+        passes: impl FnOnce(Net, Cut) -> Result<Passes, NnError>,
+    ) -> Result<Self, NnError> {
         let model = Model::of(&weights.card)?;
         let graph = model.graph();
         let align = graph.alignment();
@@ -43,8 +69,9 @@ impl Denoiser {
                 "`{name}` does not turn images of any size into images of that size"
             )));
         };
-        let runner = Runner::new(&Net::new(graph, weights.tensors)?);
-        Ok(Self { model, card: weights.card, runner, reach, align })
+        let cut = Cut::of(&graph, input[0], reach, align);
+        let passes = passes(Net::new(graph, weights.tensors)?, cut)?;
+        Ok(Self { model, card: weights.card, passes, reach, align })
     }
 
     /// What the net is.
@@ -121,7 +148,7 @@ impl Denoiser {
         Ok(restored)
     }
 
-    /// Passes planes of `size` (rows, columns) through the net, columns by columns.
+    /// Passes planes of `size` (rows, columns) through the net, part by part.
     fn pass(
         &self,
         planes: &[&[f32]],
@@ -130,11 +157,20 @@ impl Denoiser {
         out: &mut [f32],
         cx: &Context,
     ) -> Result<(), NnError> {
-        self.pass_in_columns(planes, constants, [h, w], out, cx, WIDTH)
+        match &self.passes {
+            Passes::Cpu(runner) => {
+                self.pass_in_columns(runner, planes, constants, [h, w], out, cx, WIDTH)
+            }
+            Passes::Gpu(net, cut) => {
+                cut.pass(|x| net.forward(x), planes, constants, [h, w], out, cx)
+            }
+        }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the picture, the net, and how it is cut")]
     fn pass_in_columns(
         &self,
+        runner: &Runner,
         planes: &[&[f32]],
         constants: &[f32],
         [h, w]: [usize; 2],
@@ -160,7 +196,7 @@ impl Denoiser {
             };
             let input = [channels, padded[0], right - left];
             let done = (part * h) as u64;
-            self.runner.stream(input, &source, sink, cx.threads, 0, &mut |rows| {
+            runner.stream(input, &source, sink, cx.threads, 0, &mut |rows| {
                 cx.check()?;
                 cx.progress.step(done + rows as u64, (w.div_ceil(core) * h) as u64);
                 Ok(())

@@ -24,6 +24,9 @@ pub enum NnError {
     /// Training ran away.
     #[error("{0}")]
     Diverged(String),
+    /// The graphics processor is not there, or failed.
+    #[error("graphics processor: {0}")]
+    Device(String),
     /// Somebody asked to stop.
     #[error("cancelled")]
     Cancelled,
@@ -36,7 +39,7 @@ impl NnError {
             Self::Param(_) => ErrorKind::Param,
             Self::Input(_) | Self::Diverged(_) => ErrorKind::Input,
             Self::Corrupt(_) => ErrorKind::Corrupt,
-            Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::Unsupported(_) | Self::Device(_) => ErrorKind::Unsupported,
             Self::Limit(_) => ErrorKind::Limit,
             Self::Cancelled => ErrorKind::Cancelled,
         }

@@ -7,6 +7,7 @@
 mod denoiser;
 mod engine;
 mod error;
+mod gpu;
 mod graph;
 pub mod import;
 mod kernels;
@@ -20,6 +21,7 @@ pub mod weights;
 pub use denoiser::Denoiser;
 pub use engine::{LossGradient, Net, Parameter, Runner, Step, Value};
 pub use error::NnError;
+pub use gpu::{Gpu, GpuNet, SOFTWARE};
 pub use graph::{Graph, Node, NodeId, Op, Shape};
 pub use models::Model;
 pub use pca::Pca;

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use restora_data::Dataset;
 use restora_image::{ColorSpace, Context, Depth, Image, to_luma};
 use restora_nn::models::Conditioning;
-use restora_nn::{Net, NnError, Value};
+use restora_nn::{NnError, Value};
 
 /// What is wanted of the net.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ fn part(
     if model::fixed_size(&loaded.model).is_none() {
         let alone = |(i, given): (usize, Result<Given, Error>)| {
             let result = given.and_then(|g| {
-                let mut passed = through(&loaded.net, wanted, vec![g], 1)?;
+                let mut passed = through(loaded, wanted, vec![g], 1)?;
                 passed.pop().ok_or_else(|| Error::Fault("an item was lost".to_owned()))
             });
             told(i, result)
@@ -157,7 +157,7 @@ fn part(
             Err(error) => all.push((i, Some(error))),
         }
     }
-    let mut passed = through(&loaded.net, wanted, usable, cx.threads)?.into_iter();
+    let mut passed = through(loaded, wanted, usable, cx.threads)?.into_iter();
     let lost = || Error::Fault("an item was lost".to_owned());
     let result = |(i, error): (usize, Option<Error>)| {
         told(i, error.map_or_else(|| passed.next().ok_or_else(lost), Err))
@@ -227,7 +227,7 @@ fn given(loaded: &Loaded, set: &Dataset, i: usize, sigma: Option<f32>) -> Result
 
 /// Pictures of one size through the net.
 fn through(
-    net: &Net,
+    loaded: &Loaded,
     wanted: Wanted,
     all: Vec<Given>,
     threads: usize,
@@ -238,8 +238,8 @@ fn through(
     let input = Value::from_planes(all.len(), shape, &planes)?;
     drop(planes);
     let result = match wanted {
-        Wanted::Output => net.forward(input, threads)?,
-        Wanted::Code => net.encode(input, threads)?,
+        Wanted::Output => loaded.forward(input, threads)?,
+        Wanted::Code => loaded.encode(input, threads)?,
     };
     let [c, high, wide] = result.shape();
     let numbers = result.to_planes();

@@ -28,7 +28,7 @@
 
 use crate::{Error, model};
 use restora_image::{ColorSpace, Context, OpError, OpInfo, Operation, ParamInfo, Sample, Sigma};
-use restora_nn::{Denoiser, ModelCard, NnError, Weights};
+use restora_nn::{Denoiser, Gpu, ModelCard, NnError, Weights};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -58,11 +58,20 @@ pub struct Learned {
     pub strength: f32,
     /// A file of weights in place of the nets that are part of the program.
     pub model: Option<PathBuf>,
+    /// Where the net runs, if not on the CPU. A matter of the machine: no option, and never written.
+    #[serde(skip)]
+    pub gpu: Option<Gpu>,
 }
 
 impl Default for Learned {
     fn default() -> Self {
-        Self { sigma: Sigma::Auto, noise: LearnedNoise::default(), strength: 1.0, model: None }
+        Self {
+            sigma: Sigma::Auto,
+            noise: LearnedNoise::default(),
+            strength: 1.0,
+            model: None,
+            gpu: None,
+        }
     }
 }
 
@@ -124,47 +133,85 @@ struct Ready {
 }
 
 impl Ready {
-    fn from_bytes(bytes: &[u8]) -> Result<Arc<Self>, NnError> {
-        let denoiser = Denoiser::new(Weights::from_bytes(bytes)?)?;
-        Ok(Arc::new(Self { denoiser, crc32: crc32fast::hash(bytes) }))
+    fn from_bytes(bytes: &[u8], gpu: Option<&Gpu>) -> Result<Arc<Self>, NnError> {
+        let weights = Weights::from_bytes(bytes)?;
+        let denoiser = match gpu {
+            Some(gpu) => Denoiser::on(gpu, weights),
+            None => Denoiser::new(weights),
+        };
+        Ok(Arc::new(Self { denoiser: denoiser?, crc32: crc32fast::hash(bytes) }))
     }
 }
 
 type Shipped = LazyLock<Result<Arc<Ready>, String>>;
 
 static SHIPPED: [Shipped; 2] = [
-    LazyLock::new(|| Ready::from_bytes(GRAY).map_err(|e| e.to_string())),
-    LazyLock::new(|| Ready::from_bytes(COLOR).map_err(|e| e.to_string())),
+    LazyLock::new(|| Ready::from_bytes(GRAY, None).map_err(|e| e.to_string())),
+    LazyLock::new(|| Ready::from_bytes(COLOR, None).map_err(|e| e.to_string())),
 ];
 
-/// A file as it was when it was read.
+/// Where a net that is kept came from.
 #[derive(Clone, PartialEq)]
-struct Stamp {
-    path: PathBuf,
-    length: u64,
-    modified: Option<SystemTime>,
+enum Origin {
+    /// The program: the color net, or the gray one.
+    Shipped { color: bool },
+    /// A file as it was when it was read.
+    File { path: PathBuf, length: u64, modified: Option<SystemTime> },
 }
 
-/// Nets of files that are kept: a step asks for its net once per tile.
+/// Nets that are kept: a step asks for its net once per tile.
 const KEPT: usize = 4;
 
-static FROM_FILES: Mutex<Vec<(Stamp, Arc<Ready>)>> = Mutex::new(Vec::new());
+/// A net with what it was made from and for.
+struct Entry {
+    origin: Origin,
+    gpu: Option<Gpu>,
+    ready: Arc<Ready>,
+}
 
-fn from_file(path: &Path) -> Result<Arc<Ready>, Error> {
-    let io = |source| Error::Io { path: path.to_owned(), source };
-    let about = std::fs::metadata(path).map_err(io)?;
-    let stamp =
-        Stamp { path: path.to_owned(), length: about.len(), modified: about.modified().ok() };
-    let mut files = FROM_FILES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, ready)) = files.iter().find(|(s, _)| *s == stamp) {
-        return Ok(Arc::clone(ready));
+static OTHERS: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
+
+/// The net of this origin on that device, made ready where it is not kept.
+fn kept(
+    origin: Origin,
+    gpu: Option<&Gpu>,
+    make: impl FnOnce() -> Result<Arc<Ready>, Error>,
+) -> Result<Arc<Ready>, Error> {
+    let mut all = OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(entry) = all.iter().find(|e| e.origin == origin && e.gpu.as_ref() == gpu) {
+        return Ok(Arc::clone(&entry.ready));
     }
-    let bytes = model::read_bytes(path)?;
-    let ready = Ready::from_bytes(&bytes).map_err(|e| model::in_file(path, e))?;
-    files.retain(|(s, _)| s.path != stamp.path);
-    files.truncate(KEPT - 1);
-    files.insert(0, (stamp, Arc::clone(&ready)));
+    let ready = make()?;
+    // What a file was before is of no use any more.
+    all.retain(|e| match (&e.origin, &origin) {
+        (Origin::File { path: old, .. }, Origin::File { path, .. }) if old == path => {
+            e.origin == origin
+        }
+        _ => true,
+    });
+    all.truncate(KEPT - 1);
+    all.insert(0, Entry { origin, gpu: gpu.cloned(), ready: Arc::clone(&ready) });
     Ok(ready)
+}
+
+fn from_file(path: &Path, gpu: Option<&Gpu>) -> Result<Arc<Ready>, Error> {
+    let about =
+        std::fs::metadata(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    let (length, modified) = (about.len(), about.modified().ok());
+    kept(Origin::File { path: path.to_owned(), length, modified }, gpu, || {
+        let bytes = model::read_bytes(path)?;
+        Ready::from_bytes(&bytes, gpu).map_err(|e| model::in_file(path, e))
+    })
+}
+
+/// A net that is part of the program.
+fn of_program(color: bool, gpu: Option<&Gpu>) -> Result<Arc<Ready>, String> {
+    if gpu.is_none() {
+        return SHIPPED[usize::from(color)].clone();
+    }
+    let bytes = if color { COLOR } else { GRAY };
+    let make = || Ok(Ready::from_bytes(bytes, gpu)?);
+    kept(Origin::Shipped { color }, gpu, make).map_err(|e| e.to_string())
 }
 
 /// The weights that a step ran with, as reports and sidecars name them.
@@ -204,8 +251,8 @@ impl Learned {
     /// The net for pictures of so many channels.
     fn ready(&self, channels: usize) -> Result<Arc<Ready>, OpError> {
         match &self.model {
-            Some(path) => from_file(path).map_err(|e| e.to_string()),
-            None => SHIPPED[usize::from(channels == 3)].clone(),
+            Some(path) => from_file(path, self.gpu.as_ref()).map_err(|e| e.to_string()),
+            None => of_program(channels == 3, self.gpu.as_ref()),
         }
         .map_err(|e| OpError::Input(format!("model: {e}")))
     }

@@ -4,7 +4,7 @@ use crate::Error;
 use restora_data::Dataset;
 use restora_image::Size;
 use restora_nn::weights::safetensors;
-use restora_nn::{Model, ModelCard, Net, NnError, Weights};
+use restora_nn::{Gpu, GpuNet, Model, ModelCard, Net, NnError, Value as Batch, Weights};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::path::Path;
@@ -112,6 +112,35 @@ pub struct Loaded {
     pub card: ModelCard,
     /// The net, ready to run.
     pub net: Net,
+    /// The same net on a graphics processor, where it is to run there.
+    pub on_gpu: Option<GpuNet>,
+}
+
+impl Loaded {
+    /// Runs the net there from now on, where there is such a processor.
+    ///
+    /// # Errors
+    /// [`NnError::Device`] where the device fails.
+    pub fn on(self, gpu: Option<&Gpu>) -> Result<Self, NnError> {
+        let on_gpu = gpu.map(|gpu| gpu.load(&self.net)).transpose()?;
+        Ok(Self { on_gpu, ..self })
+    }
+
+    /// The value of the net's output for a batch.
+    pub(crate) fn forward(&self, x: Batch, threads: usize) -> Result<Batch, NnError> {
+        match &self.on_gpu {
+            Some(net) => net.forward(&x),
+            None => self.net.forward(x, threads),
+        }
+    }
+
+    /// The code of a batch.
+    pub(crate) fn encode(&self, x: Batch, threads: usize) -> Result<Batch, NnError> {
+        match &self.on_gpu {
+            Some(net) => net.encode(&x),
+            None => self.net.encode(x, threads),
+        }
+    }
 }
 
 /// The most bytes a file of weights may have.
@@ -140,7 +169,7 @@ pub fn read(path: &Path) -> Result<Loaded, Error> {
     let model = Model::of(&weights.card).map_err(|e| in_file(path, e))?;
     weights.check(&model.graph()).map_err(|e| in_file(path, e))?;
     let net = Net::new(model.graph(), weights.tensors).map_err(|e| in_file(path, e))?;
-    Ok(Loaded { model, card: weights.card, net })
+    Ok(Loaded { model, card: weights.card, net, on_gpu: None })
 }
 
 /// Reads a file of weights without building its net.

@@ -138,6 +138,12 @@ impl Pipeline {
         self.steps.iter().map(named).collect()
     }
 
+    /// May pictures meet a net in it?
+    pub fn may_run_nets(&self) -> bool {
+        let may = |stage: &Stage| matches!(stage, Stage::Auto(_) | Stage::Step(Step::Learned(_)));
+        self.steps.iter().any(may)
+    }
+
     /// Gives every stage that wants a noise level this one (in nominal range); `false` if none does.
     pub fn set_sigma(&mut self, sigma: f32) -> bool {
         let mut taken = false;
@@ -193,6 +199,15 @@ mod tests {
         assert_eq!(dashes, Pipeline::from_json(json).unwrap());
         let message = Pipeline::from_json(&json.replace('_', "-")).unwrap_err().to_string();
         assert!(message.contains("search-radius"), "{message}");
+    }
+
+    #[test]
+    fn nets_are_met_in_auto_and_where_they_are_named() {
+        for (text, may) in
+            [("auto", true), ("median,learned", true), ("bm3d", false), ("none", false)]
+        {
+            assert_eq!(Pipeline::from_texts(&[text]).unwrap().may_run_nets(), may, "{text}");
+        }
     }
 
     #[test]

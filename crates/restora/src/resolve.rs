@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::pipeline::{Pipeline, Stage};
 use crate::step::Step;
 use restora_image::{Context, Image, NoiseModel, Sample, Sigma};
+use restora_nn::Gpu;
 use std::collections::VecDeque;
 
 /// The steps for one picture, and why.
@@ -22,7 +23,7 @@ pub struct Resolved {
 }
 
 /// Measures `probe` (the picture, or enough of it) and fills in what the pipeline leaves open. A
-/// level that is wanted after other steps is measured after them.
+/// level that is wanted after other steps is measured after them. Nets run on `gpu` where there is one.
 ///
 /// # Errors
 /// If a step refuses the picture, or the caller cancelled.
@@ -30,6 +31,7 @@ pub fn resolve(
     pipeline: &Pipeline,
     probe: Image,
     id: &str,
+    gpu: Option<&Gpu>,
     cx: &Context,
 ) -> Result<Resolved, Error> {
     let diagnosis = diagnose(&probe, cx)?;
@@ -74,6 +76,7 @@ pub fn resolve(
                 vec![step.clone()]
             }
         };
+        let planned: Vec<Step> = planned.into_iter().map(|step| step.on(gpu)).collect();
         if stages.iter().any(open) && !planned.is_empty() {
             sample.noise = Some(latest.noise_model());
             for (step, done) in planned.iter().zip(steps.len() as u64..) {

@@ -14,6 +14,7 @@ use item::Belt;
 use place::Place;
 use restora_data::{EncodeOptions, Format, Input, Limits};
 use restora_image::{Cancel, Depth};
+use restora_nn::Gpu;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -52,6 +53,8 @@ pub struct RunOptions {
     pub limits: Limits,
     /// Threads; items and rows inside them share these.
     pub threads: usize,
+    /// Where nets run, if not on the CPU.
+    pub gpu: Option<Gpu>,
     /// Bytes that items in flight may take together. One item is always let in.
     pub memory: u64,
     /// Seed of everything random.
@@ -84,6 +87,7 @@ impl RunOptions {
             previews: 60,
             limits: Limits::default(),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
+            gpu: None,
             memory: 1_500_000_000,
             seed: 0,
             diagnose: true,

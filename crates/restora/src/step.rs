@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::learned_denoiser::{Learned, WeightsUsed};
 use restora_image::{NoiseModel, OpInfo, Operation};
+use restora_nn::Gpu;
 use restora_ops as ops;
 use serde::{Deserialize, Serialize};
 
@@ -133,6 +134,15 @@ impl Step {
         // Noise that is declared unknown has no level to be told.
         let told = self.option("noise").is_none_or(|kind| kind != "unknown");
         told && self.option("sigma").is_some_and(|v| v == "auto")
+    }
+
+    /// The step with its net on a graphics processor; itself if it has none.
+    #[must_use]
+    pub fn on(mut self, gpu: Option<&Gpu>) -> Self {
+        if let Self::Learned(learned) = &mut self {
+            learned.gpu = gpu.cloned();
+        }
+        self
     }
 
     /// The weights that the step restores pictures of so many channels with, if it is a learned one.

@@ -22,7 +22,7 @@ use crate::Error;
 use batches::Batches;
 use checkpoint::State;
 use restora_data::{AtomicFile, Dataset, split, write_atomically};
-use restora_nn::{NnError, Precision, Weights};
+use restora_nn::{Gpu, NnError, Precision, Weights};
 use score::score;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -47,6 +47,23 @@ pub struct HistoryRow {
     pub items_per_second: f64,
     /// Seconds of wall time in all.
     pub seconds: f64,
+}
+
+/// What a run computes with.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Threads of the CPU. The result does not depend on them.
+    pub threads: usize,
+    /// Computes the gradients, where there is one: the same numbers to rounding, and checkpoints that
+    /// the CPU can go on from.
+    pub gpu: Option<Gpu>,
+}
+
+impl Machine {
+    /// The CPU alone.
+    pub fn cpu(threads: usize) -> Self {
+        Self { threads, gpu: None }
+    }
 }
 
 /// Where a run writes to, and whether it goes on from there.
@@ -131,19 +148,20 @@ pub fn train(
     set: &Dataset,
     options: &TrainOptions,
     files: &TrainFiles,
-    threads: usize,
+    machine: &Machine,
     watch: &mut dyn Watch,
 ) -> Result<Option<Trained>, Error> {
     options.validate()?;
     let checkpoint = checkpoint_path(&files.output);
     check_files(files, &checkpoint)?;
-    let threads = threads.max(1);
+    let threads = machine.threads.max(1);
     let pool = pool(threads)?;
     let (train_items, validation_items) =
         split(set.len(), options.validation, options.trainer.seed)?;
     let batches = Batches::new(set, train_items, options);
     let held = Batches::for_validation(set, validation_items, options);
     let mut state = State::start(options, files, set.len())?;
+    state.trainer = state.trainer.on(machine.gpu.clone());
     let validation = match held.len().min(VALIDATION_ITEMS) {
         0 => None,
         n => Some(pool.install(|| held.fixed(0..n))?),

@@ -23,7 +23,7 @@ fn applied(raster: &Raster, steps: &[Step], noise: &NoiseModel) -> Raster {
 /// What `restora restore` does without options, and why.
 fn restored(raster: &Raster) -> (Raster, String) {
     let cx = Context::default();
-    let found = resolve(&Pipeline::auto(), raster.to_image(), "test", &cx).expect("resolves");
+    let found = resolve(&Pipeline::auto(), raster.to_image(), "test", None, &cx).expect("resolves");
     (applied(raster, &found.steps, &found.noise), found.reason)
 }
 

@@ -119,7 +119,7 @@ fn camera_noise_with_default_options() {
     let cx = Context::default();
     let [before, after, least] = scores(&camera(3), |noisy| {
         let mut raster = Raster::from_image(noisy, Depth::U8).expect("a picture");
-        let found = resolve(&Pipeline::auto(), noisy.clone(), "x", &cx).expect("resolves");
+        let found = resolve(&Pipeline::auto(), noisy.clone(), "x", None, &cx).expect("resolves");
         apply(&mut raster, &found.steps, Some(&found.noise), "x", &Tiling::default(), &cx)
             .expect("steps apply");
         raster.to_image()

@@ -69,11 +69,44 @@ fn an_image_cut_into_columns_equals_the_whole() {
     let constants = denoiser.model.conditioning().values(None);
     let planes: Vec<&[f32]> = (0..3).map(|c| image.plane_data(c)).collect();
     let wanted = whole(&denoiser, &image, None);
+    let Passes::Cpu(runner) = &denoiser.passes else {
+        panic!("no graphics processor was asked for")
+    };
     for widest in [481, 100, 7] {
         let mut out = vec![0.0; 3 * 481 * 45];
         let cx = Context::with_threads(2);
-        denoiser.pass_in_columns(&planes, &constants, [45, 481], &mut out, &cx, widest).unwrap();
+        denoiser
+            .pass_in_columns(runner, &planes, &constants, [45, 481], &mut out, &cx, widest)
+            .unwrap();
         assert_close(&out, &wanted, &format!("columns of {widest}"));
+    }
+}
+
+#[test]
+fn an_image_cut_into_squares_equals_the_whole() {
+    let denoiser = small(3);
+    let graph = denoiser.model.graph();
+    let constants = denoiser.model.conditioning().values(Some(0.2));
+    let channels = 3 + constants.len();
+    let net = Net::random(graph.clone(), 5);
+    let cut = Cut::of(&graph, channels, denoiser.reach, denoiser.align);
+    assert!(cut.margin >= denoiser.reach && cut.margin.is_multiple_of(cut.align));
+    // The values of a wider net are as large in smaller squares.
+    let wide = Model::Restorer(Restorer { channels: 3, ..Restorer::default() }).graph();
+    let smaller = Cut::of(&wide, channels, denoiser.reach, denoiser.align).side;
+    assert!((64..cut.side).contains(&smaller), "{smaller} and {}", cut.side);
+    for (w, h) in [(1, 1), (2, 3), (41, 1), (97, 150)] {
+        let image = image(w, h, ColorSpace::Srgb, 2);
+        let wanted = whole(&denoiser, &image, Some(0.2));
+        let planes: Vec<&[f32]> = (0..3).map(|c| image.plane_data(c)).collect();
+        for side in [1024_usize, 40, 8] {
+            let cut = Cut { side: side.next_multiple_of(denoiser.align), ..cut };
+            let mut out = vec![0.0; image.data().len()];
+            let forward = |x: &Value| net.forward(x.clone(), 1);
+            let (size, cx) = ([h as usize, w as usize], Context::default());
+            cut.pass(forward, &planes, &constants, size, &mut out, &cx).unwrap();
+            assert_close(&out, &wanted, &format!("{w}x{h} in squares of {side}"));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The backward pass: gradients of all weights, and of the input, from that of the output.
 
-use super::batch_norm;
+use super::batch_norm::{self, Statistics};
 use super::conv::{Conv, bias_gradient, gather};
 use super::forward::{Pass, Tape};
 use super::net::Net;
@@ -18,6 +18,14 @@ pub struct Step {
     pub(crate) gradients: Vec<Vec<f32>>,
     /// The gradient of the input, if it was asked for.
     pub input_gradient: Option<Value>,
+}
+
+impl Step {
+    /// The gradients in the order of [`Net::parameters`], each in the net's own layout; empty for what is
+    /// not trained.
+    pub fn gradients(&self) -> &[Vec<f32>] {
+        &self.gradients
+    }
 }
 
 impl Net {
@@ -43,27 +51,28 @@ impl Net {
             loss(output.unwrap_or_else(|| unreachable!("the output was computed")));
         let mut step = self.backward(&tape, gradient, wants_input_gradient, threads);
         step.loss = loss;
-        self.move_statistics(&tape);
+        for (node, statistics) in tape.statistics.iter().enumerate() {
+            let Some(statistics) = statistics else { continue };
+            let from = self.graph.nodes()[node].inputs[0];
+            let pixels = tape.values[from].as_ref().map_or(1, Value::pixels);
+            self.move_statistics(node, statistics, pixels);
+        }
         tape.values.drain(..).flatten().for_each(|v| self.pool.give(v.data));
         Ok(step)
     }
 
-    fn move_statistics(&mut self, tape: &Tape) {
-        for (index, statistics) in tape.statistics.iter().enumerate() {
-            let Some(s) = statistics else { continue };
-            let n = tape.values[self.graph.nodes()[index].inputs[0]]
-                .as_ref()
-                .map_or(1, Value::pixels) as f32;
-            let unbiased = n / (n - 1.0).max(1.0);
-            let first = self.first[index];
-            let mut blend = |k: usize, new: &[f32], factor: f32| {
-                for (old, new) in self.parameters[first + k].data.iter_mut().zip(new) {
-                    *old += batch_norm::MOMENTUM * (new * factor - *old);
-                }
-            };
-            blend(2, &s.mean, 1.0);
-            blend(3, &s.variance, unbiased);
-        }
+    /// Moves the running statistics of the batch norm `node` towards those of a batch of so many pixels.
+    pub(crate) fn move_statistics(&mut self, node: usize, batch: &Statistics, pixels: usize) {
+        let n = pixels as f32;
+        let unbiased = n / (n - 1.0).max(1.0);
+        let first = self.first[node];
+        let mut blend = |k: usize, new: &[f32], factor: f32| {
+            for (old, new) in self.parameters[first + k].data.iter_mut().zip(new) {
+                *old += batch_norm::MOMENTUM * (new * factor - *old);
+            }
+        };
+        blend(2, &batch.mean, 1.0);
+        blend(3, &batch.variance, unbiased);
     }
 
     fn backward(

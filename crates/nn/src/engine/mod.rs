@@ -1,7 +1,7 @@
 //! Runs and trains a [`Graph`](crate::Graph) on the CPU.
 
 mod backward;
-mod batch_norm;
+pub(crate) mod batch_norm;
 mod conv;
 mod forward;
 mod net;

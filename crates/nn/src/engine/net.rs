@@ -64,6 +64,12 @@ impl Parameter {
         }
     }
 
+    /// Numbers that lie as in files, as they lie here.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn from_file_order(&self, numbers: &[f32]) -> Vec<f32> {
+        self.order().map(|i| numbers[i]).collect()
+    }
+
     /// Inputs that one output adds up: what decides the size of random weights.
     fn fan_in(&self) -> usize {
         match self.layout {

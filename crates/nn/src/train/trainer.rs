@@ -8,7 +8,7 @@ use super::optimizer::Moments;
 use super::{Loss, Optimizer, Schedule};
 use crate::engine::Net;
 use crate::engine::parallel::{squares, zip};
-use crate::{Graph, NnError, Tensor, Tensors, Value};
+use crate::{Gpu, Graph, NnError, Tensor, Tensors, Value};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,7 @@ pub struct Trainer {
     moments: Vec<Moments>,
     step: u64,
     options: TrainerOptions,
+    gpu: Option<Gpu>,
 }
 
 impl Trainer {
@@ -94,7 +95,18 @@ impl Trainer {
         }
         let average = net.parameters.iter().map(|p| p.data.clone()).collect();
         let moments = vec![Moments::default(); net.parameters.len()];
-        Ok(Self { net, average, moments, step: 0, options })
+        Ok(Self { net, average, moments, step: 0, options, gpu: None })
+    }
+
+    /// Computes the gradients there from now on; everything else stays as it is.
+    #[must_use]
+    pub fn on(self, gpu: Option<Gpu>) -> Self {
+        Self { gpu, ..self }
+    }
+
+    /// Where gradients are computed, if not on the CPU.
+    pub fn gpu(&self) -> Option<&Gpu> {
+        self.gpu.as_ref()
     }
 
     /// Steps done.
@@ -129,12 +141,16 @@ impl Trainer {
         let Batch { input, target } = batch;
         let loss = self.options.loss;
         let mut failed = None;
-        let found = self.net.step(input, false, threads, |output| {
+        let judge = |output: &Value| {
             loss.of(output, &target).unwrap_or_else(|error| {
                 failed = Some(error);
                 (f64::NAN, Value::zeros(output.n, output.shape()))
             })
-        })?;
+        };
+        let found = match &self.gpu {
+            Some(gpu) => gpu.step(&mut self.net, &input, judge)?,
+            None => self.net.step(input, false, threads, judge)?,
+        };
         if let Some(error) = failed {
             return Err(error);
         }

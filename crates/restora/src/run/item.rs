@@ -151,7 +151,8 @@ impl Belt<'_> {
             let id = if number == 0 { row.id.clone() } else { format!("{}#{number}", row.id) };
             let (steps, noise) = if options.diagnose {
                 let probe = tiles::probe(page, PROBE_PIXELS);
-                let resolved = at("diagnose", resolve(&options.pipeline, probe, &id, &cx))?;
+                let gpu = options.gpu.as_ref();
+                let resolved = at("diagnose", resolve(&options.pipeline, probe, &id, gpu, &cx))?;
                 if number == 0 {
                     row.steps.clone_from(&resolved.steps);
                     row.reason = resolved.reason;
@@ -159,7 +160,8 @@ impl Belt<'_> {
                 }
                 (resolved.steps, Some(resolved.noise))
             } else {
-                let steps = at("diagnose", options.pipeline.named_steps())?;
+                let steps = at("diagnose", options.pipeline.named_steps())?.into_iter();
+                let steps: Vec<_> = steps.map(|step| step.on(options.gpu.as_ref())).collect();
                 row.steps.clone_from(&steps);
                 (steps, None)
             };

@@ -23,10 +23,14 @@ pub fn score(
     threads: usize,
 ) -> Result<Scores, Error> {
     let net = restora_nn::Net::new(options.model.graph(), trainer.weights())?;
+    let on_device = trainer.gpu().map(|gpu| gpu.load(&net)).transpose()?;
     let n = batch.input.n;
     let one = |i: usize| -> Result<[f64; 3], Error> {
         let (input, target) = (batch.input.item(i), batch.target.item(i));
-        let output = net.forward(input.clone(), 1)?;
+        let output = match &on_device {
+            Some(net) => net.forward(&input)?,
+            None => net.forward(input.clone(), 1)?,
+        };
         let psnr = |x: &[f32]| {
             let squares = x.iter().zip(target.data()).map(|(a, b)| f64::from(a - b).powi(2));
             -10.0 * (squares.sum::<f64>() / target.data().len() as f64).max(1e-12).log10()

@@ -4,7 +4,7 @@ use restora::Error;
 use restora::data::{Dataset, DatasetOptions, split};
 use restora::image::{Context, Rng, Sample, Size};
 use restora::nn::{Net, Value, Weights};
-use restora::train::{Damage, HistoryRow, TrainFiles, TrainOptions, train};
+use restora::train::{Damage, HistoryRow, Machine, TrainFiles, TrainOptions, train};
 use std::path::Path;
 
 /// The 13,165 faces of 32x32.
@@ -26,7 +26,7 @@ pub fn recipe(name: &str) -> TrainOptions {
 pub fn run(set: &Dataset, options: &TrainOptions, mut watch: impl FnMut(u64, f64, f64)) -> Weights {
     let folder = tempfile::tempdir().expect("a folder");
     let files = TrainFiles::new(folder.path().join("model.safetensors"));
-    let trained = train(set, options, &files, 1, &mut |row: &HistoryRow| {
+    let trained = train(set, options, &files, &Machine::cpu(1), &mut |row: &HistoryRow| {
         watch(row.step, row.loss, row.validation_loss.unwrap_or(f64::NAN));
         true
     });
