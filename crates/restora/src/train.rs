@@ -269,7 +269,9 @@ fn finished(
     let kept = if state.best.is_some() { history.get(best(history)) } else { history.last() };
     let mut card = options.model.card();
     card.seed = Some(options.trainer.seed);
-    card.recipe = serde_json::to_value(options).unwrap_or_default();
+    // By way of text, where 0.999 in single precision is 0.999; as a value it is 0.9990000128746033.
+    let recipe = serde_json::to_string(options).unwrap_or_default();
+    card.recipe = serde_json::from_str(&recipe).unwrap_or_default();
     card.data = format!("{used} of {there} pictures");
     if let Some(psnr) = kept.and_then(|row| row.validation_psnr) {
         card.scores.insert("validation PSNR, dB".to_owned(), psnr);

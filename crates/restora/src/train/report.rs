@@ -71,11 +71,18 @@ fn fill(
     Ok(report)
 }
 
-fn facts(set: &Dataset, options: &TrainOptions, [train, held]: [usize; 2]) -> TrainingReport {
-    let text = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => text.clone(),
+/// An option as it is read: numbers as the single precision that they are kept in.
+fn text(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(n) if n.is_f64() => (n.as_f64().unwrap_or(f64::NAN) as f32).to_string(),
+        Value::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
-    };
+    }
+}
+
+fn facts(set: &Dataset, options: &TrainOptions, [train, held]: [usize; 2]) -> TrainingReport {
     let config = options.model.card().config;
     let architecture = config.as_object().into_iter().flatten();
     let mut lines = Vec::new();
