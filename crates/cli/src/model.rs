@@ -54,14 +54,15 @@ fn show(file: &Path, as_json: bool) -> anyhow::Result<End> {
             let _ = writeln!(text, "{name:<16}{value}");
         }
     };
+    let colors = if net.channels() == 1 { "gray" } else { "color" };
     line("file", format!("{bytes} bytes"));
     line("numbers", numbers.to_string());
     line("multiply-adds", format!("{per_pixel} a pixel"));
     line(
         "input",
         match net.fixed_shape() {
-            Some([c, h, w]) => format!("pictures of {w}x{h}, {c} channels"),
-            None => format!("pictures of any size, {} channels", net.channels()),
+            Some([_, h, w]) => format!("{colors} pictures of {w}x{h}"),
+            None => format!("{colors} pictures of any size"),
         },
     );
     line("data", card.data.clone());
