@@ -48,7 +48,7 @@ fn picture(n: usize, [c, h, w]: Shape) -> Value {
             0.5 + 0.4 * (0.5 * x as f32 + plane as f32).sin() * (0.4 * y as f32).cos()
         })
         .collect();
-    Value::from_planes(n, [c, h, w], &planes).unwrap()
+    Value::from_planes(n, [c, h, w], &planes).expect("as many numbers as the shape")
 }
 
 fn gpu() -> Gpu {
@@ -73,7 +73,7 @@ fn nets() -> Vec<(Model, Net, Shape)> {
                 *x = if few { *x + jitter } else { 0.7 * *x };
             }
         }
-        let net = Net::new(model.graph(), tensors).unwrap();
+        let net = Net::new(model.graph(), tensors).expect("tensors of the same net");
         (model, net, shape)
     };
     all.into_iter().map(net).collect()

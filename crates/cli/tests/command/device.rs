@@ -94,7 +94,7 @@ mod gpu {
 
     /// Numbers of a table of text, line by line.
     fn numbers(file: &Path) -> Vec<f64> {
-        let text = std::fs::read_to_string(file).unwrap();
+        let text = std::fs::read_to_string(file).expect("the table");
         text.split([',', '\n']).filter_map(|word| word.parse().ok()).collect()
     }
 

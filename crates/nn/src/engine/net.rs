@@ -66,7 +66,7 @@ impl Parameter {
 
     /// Numbers that lie as in files, as they lie here.
     #[cfg(feature = "gpu")]
-    pub(crate) fn from_file_order(&self, numbers: &[f32]) -> Vec<f32> {
+    pub(crate) fn in_own_order(&self, numbers: &[f32]) -> Vec<f32> {
         self.order().map(|i| numbers[i]).collect()
     }
 

@@ -126,9 +126,8 @@ impl Learning {
         let (all, nodes) = all?;
         let mut all = all.into_iter();
         let mut next = || all.next().unwrap_or_else(|| unreachable!("as many as were wanted"));
-        let of = |p: &crate::Parameter| match p.trained {
-            true => p.from_file_order(&next()),
-            false => Vec::new(),
+        let of = |p: &crate::Parameter| {
+            if p.trained { p.in_own_order(&next()) } else { Vec::new() }
         };
         let gradients = net.parameters().iter().map(of).collect();
         let statistics =
