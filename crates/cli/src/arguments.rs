@@ -51,6 +51,9 @@ Examples:
   restora restore in -o out --denoise median:radius=1 --denoise nl-ridge
   restora restore in -o out --denoise learned:noise=unknown
   restora restore in -o out --denoise learned:model=mine.safetensors
+  restora restore in -o out --color white-balance
+  restora restore in -o out --denoise auto --color white-balance:temperature=3200,tint=4
+  restora restore raw.tif -o out.tif --color white-balance:method=gray-edge,encoding=linear
   restora restore in -o out --dry-run > plan.json && restora restore in -o out --pipeline plan.json
 
 `restora methods` lists every method with its options.";
@@ -136,9 +139,13 @@ pub struct RestoreArgs {
     #[command(flatten)]
     pub run: RunArgs,
     /// Method with options, NAME:key=value,key=value; repeat to chain. auto measures each picture
-    /// and picks method and strength, or nothing
-    #[arg(short, long, value_name = "METHOD", default_value = "auto")]
+    /// and picks method and strength, or nothing [default: auto]
+    #[arg(short, long, value_name = "METHOD")]
     pub denoise: Vec<String>,
+    /// White balance with options, NAME:key=value,key=value; repeat to chain. Done after --denoise, which is
+    /// none if only this is given
+    #[arg(short, long, value_name = "METHOD")]
+    pub color: Vec<String>,
     /// Noise level for the methods that take one: 25/255, 0.098 or auto
     #[arg(short, long, default_value = "auto")]
     pub sigma: Sigma,
@@ -146,7 +153,7 @@ pub struct RestoreArgs {
     #[arg(long, value_enum, default_value_t)]
     pub device: Device,
     /// Run the steps of this JSON file, as --dry-run prints it
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["denoise", "sigma"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["denoise", "color", "sigma"])]
     pub pipeline: Option<PathBuf>,
 }
 
@@ -219,7 +226,7 @@ pub struct CompareArgs {
 pub struct MethodsArgs {
     /// Show the options of this method
     pub name: Option<String>,
-    /// Only this family: filter, denoise, degrade
+    /// Only this family: filter, denoise, color, degrade
     #[arg(long)]
     pub family: Option<String>,
     /// Print everything as JSON

@@ -23,7 +23,11 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<End> {
                 .with_context(|| format!("cannot read the pipeline {}", file.display()))?;
             Pipeline::from_json(&text)?
         }
-        None => Pipeline::from_texts(&args.denoise)?,
+        None if args.denoise.is_empty() && args.color.is_empty() => Pipeline::auto(),
+        None => {
+            let texts: Vec<_> = args.denoise.iter().chain(&args.color).collect();
+            Pipeline::from_texts(&texts)?
+        }
     };
     if let Sigma::Known(sigma) = args.sigma
         && !pipeline.set_sigma(sigma)

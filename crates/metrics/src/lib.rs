@@ -4,10 +4,12 @@
 //! convention that published figures disagree about (range, window, border, gray conversion) is a
 //! named option.
 
+mod angular_error;
 mod error;
 pub mod full_reference;
 pub mod no_reference;
 mod roc;
 
+pub use angular_error::{recovery_error, reproduction_error};
 pub use error::MetricError;
 pub use roc::{RocPoint, roc_auc, roc_curve};

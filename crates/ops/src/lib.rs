@@ -3,6 +3,7 @@
 //! One algorithm is one file named as the literature names it. Nothing here reads a file, measures
 //! an image or knows of another room.
 
+pub mod color;
 pub mod degrade;
 pub mod denoise;
 pub mod filter;

@@ -1,7 +1,7 @@
 //! What is to be done to every picture, before it is known which picture.
 
 use crate::error::Error;
-use crate::step::Step;
+use crate::step::{Step, continues_list};
 use restora_image::Sigma;
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,7 @@ impl Pipeline {
     }
 
     /// Reads words such as `auto`, `none`, `median:radius=2` or `impulse,bm3d:sigma=25/255`.
-    /// Between steps stand `+` or commas; a comma before a `key=value` continues the step.
+    /// Between steps stand `+` or commas; a comma before a `key=value` or a number continues the step.
     ///
     /// # Errors
     /// [`Error::Pipeline`] for an unknown name, an unknown option or a value out of range.
@@ -61,8 +61,10 @@ impl Pipeline {
             for chain in text.as_ref().split('+') {
                 for (i, part) in chain.split(',').enumerate() {
                     let name_end = part.find(':').unwrap_or(part.len());
+                    let name = &part[..name_end];
+                    let continues = name.contains('=') || continues_list(name);
                     match words.last_mut() {
-                        Some(last) if i > 0 && part[..name_end].contains('=') => {
+                        Some(last) if i > 0 && continues => {
                             let separator = if last.contains(':') { ',' } else { ':' };
                             last.push(separator);
                             last.push_str(part);
@@ -208,6 +210,20 @@ mod tests {
         {
             assert_eq!(Pipeline::from_texts(&[text]).unwrap().may_run_nets(), may, "{text}");
         }
+    }
+
+    #[test]
+    fn lists_of_numbers_are_read_and_written_with_commas() {
+        let texts = ["white-balance:gains=1.25,1,4/5,strength=0.5,gaussian"];
+        let pipeline = Pipeline::from_texts(&texts).unwrap();
+        let steps = pipeline.named_steps().unwrap();
+        assert_eq!(steps.len(), 2);
+        assert_eq!(steps[0].option("strength").unwrap(), 0.5);
+        assert_eq!(steps[0].to_string(), "white-balance:gains=1.25,1,0.8:strength=0.5");
+        assert_eq!(Pipeline::from_texts(&[steps[0].to_string()]).unwrap().steps.len(), 1);
+        let message = |text: &str| Pipeline::from_texts(&[text]).unwrap_err().to_string();
+        assert!(message("white-balance:gains=1,2").contains("length 3"));
+        assert!(message("gaussian:1").contains("key=value"));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use crate::error::Error;
 use crate::learned_denoiser::{Learned, WeightsUsed};
-use restora_image::{NoiseModel, OpInfo, Operation};
+use restora_image::{Context, Image, NoiseModel, OpError, OpInfo, Operation};
 use restora_nn::Gpu;
 use restora_ops as ops;
+use restora_ops::color::Encoding;
 use serde::{Deserialize, Serialize};
 
 /// Builds the enum, its catalog and its dispatch from one list.
@@ -63,6 +64,8 @@ steps! {
     Lichi(ops::denoise::Lichi),
     /// A net that was trained to denoise.
     Learned(Learned),
+    /// White balance.
+    WhiteBalance(ops::color::WhiteBalance),
     /// White Gaussian noise.
     GaussianNoise(ops::degrade::GaussianNoise),
     /// Noise that grows with the signal.
@@ -87,7 +90,8 @@ steps! {
 
 impl Step {
     /// Reads `name` or `name:key=value:key=value` (also with commas between the options), for
-    /// instance `bm3d:sigma=25/255`. In the names of options `-` stands for `_` as well.
+    /// instance `bm3d:sigma=25/255` or `white-balance:gains=1.2,1,0.8`: a number alone continues the
+    /// list before it. In the names of options `-` stands for `_` as well.
     ///
     /// # Errors
     /// [`Error::Pipeline`] naming the known steps, or what is wrong with an option.
@@ -102,13 +106,25 @@ impl Step {
             )));
         }
         let mut object = serde_json::Map::new();
-        object.insert("op".into(), name.into());
+        let mut last = None;
         for pair in options.split([':', ',']).filter(|p| !p.trim().is_empty()) {
-            let (key, value) = pair.split_once('=').ok_or_else(|| {
-                Error::Pipeline(format!("`{name}`: options are key=value, got `{pair}`"))
-            })?;
-            object.insert(key.trim().replace('-', "_"), scalar(value.trim()));
+            match (pair.split_once('='), last.as_ref().and_then(|key| object.get_mut(key))) {
+                (Some((key, value)), _) => {
+                    let key = key.trim().replace('-', "_");
+                    object.insert(key.clone(), scalar(value.trim()));
+                    last = Some(key);
+                }
+                (None, Some(value)) if continues_list(pair) => match value {
+                    serde_json::Value::Array(list) => list.push(scalar(pair.trim())),
+                    first => *first = vec![first.take(), scalar(pair.trim())].into(),
+                },
+                _ => {
+                    let message = format!("`{name}`: options are key=value, got `{pair}`");
+                    return Err(Error::Pipeline(message));
+                }
+            }
         }
+        object.insert("op".into(), name.into());
         let step: Self = serde_json::from_value(object.into())
             .map_err(|e| Error::Pipeline(format!("`{name}`: {e}")))?;
         step.validate()?;
@@ -180,6 +196,30 @@ impl Step {
         serde_json::from_value(object.into()).unwrap_or_else(|_| self.clone())
     }
 
+    /// For a step that looks at the whole picture first and then does the same to every part of it: how
+    /// it takes the values of the file.
+    pub fn wants_overview(&self) -> Option<Encoding> {
+        match self {
+            Self::WhiteBalance(options) if !options.is_told() => Some(options.encoding),
+            _ => None,
+        }
+    }
+
+    /// The step with what it wants to know of the whole picture filled in from an overview in linear
+    /// light; `None` if there is nothing to do to this picture.
+    ///
+    /// # Errors
+    /// If the overview does not fit, or the caller cancelled.
+    pub fn settled(&self, overview: &Image, cx: &Context) -> Result<Option<Self>, OpError> {
+        match self {
+            Self::WhiteBalance(options) => {
+                let settled = options.settled(overview, cx)?;
+                Ok((!settled.is_identity()).then_some(Self::WhiteBalance(settled)))
+            }
+            other => Ok(Some(other.clone())),
+        }
+    }
+
     /// The value of an option, as JSON.
     pub fn option(&self, key: &str) -> Option<serde_json::Value> {
         serde_json::to_value(self).ok()?.get(key).cloned()
@@ -201,24 +241,35 @@ impl std::fmt::Display for Step {
         for (key, value) in mine.iter().filter(|(k, v)| default.get(k.as_str()) != Some(v)) {
             match value {
                 serde_json::Value::String(text) => write!(f, ":{key}={text}")?,
-                // Numbers are f32 at heart; five digits say all that a reader needs.
-                serde_json::Value::Number(n) if !n.is_i64() && !n.is_u64() => {
-                    let n = n.as_f64().unwrap_or(f64::NAN);
-                    let digits =
-                        (4 - n.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
-                    let text = format!("{n:.digits$}");
-                    let text = if text.contains('.') {
-                        text.trim_end_matches('0').trim_end_matches('.')
-                    } else {
-                        &text
-                    };
-                    write!(f, ":{key}={text}")?;
+                serde_json::Value::Number(n) => write!(f, ":{key}={}", short(n))?,
+                serde_json::Value::Array(list) => {
+                    let words = list.iter().map(|v| v.as_number().map_or(v.to_string(), short));
+                    write!(f, ":{key}={}", words.collect::<Vec<_>>().join(","))?;
                 }
                 other => write!(f, ":{key}={other}")?,
             }
         }
         Ok(())
     }
+}
+
+/// A number as a reader wants it: they are f32 at heart, five digits say all.
+fn short(n: &serde_json::Number) -> String {
+    if n.is_i64() || n.is_u64() {
+        return n.to_string();
+    }
+    let n = n.as_f64().unwrap_or(f64::NAN);
+    let digits = (4 - n.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
+    let text = format!("{n:.digits$}");
+    if !text.contains('.') {
+        return text;
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Is a word between commas a further number of the list that the word before it began?
+pub(crate) fn continues_list(word: &str) -> bool {
+    scalar(word.trim()).is_number()
 }
 
 /// A word of the command line as JSON: numbers, fractions such as `25/255`, `true`, `false`, `null`,

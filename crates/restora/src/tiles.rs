@@ -13,8 +13,9 @@
 
 use crate::step::Step;
 use restora_image::{
-    Context, Image, Layout, Mask, NoiseModel, OpError, Raster, Rect, Sample, Size,
+    ColorSpace, Context, Image, Layout, Mask, NoiseModel, OpError, Raster, Rect, Sample, Size,
 };
+use restora_ops::color::{Encoding, overview, overview_factor};
 
 /// Tile origins are multiples of this, and of what the steps ask for
 /// ([`restora_image::Operation::alignment`]).
@@ -56,6 +57,56 @@ fn least_multiple(a: u32, b: u32) -> u32 {
     a / x * b
 }
 
+/// The steps with what they want to know of the whole picture filled in, so that they do the same to
+/// every tile of it; those that find nothing to do are left out.
+///
+/// It is read off a small copy in linear light, before any step but the color steps ahead of it.
+///
+/// # Errors
+/// The first error of a step.
+pub fn settle(raster: &Raster, steps: &[Step], cx: &Context) -> Result<Vec<Step>, OpError> {
+    let mut settled: Vec<Step> = Vec::with_capacity(steps.len());
+    for step in steps {
+        let Some(encoding) = step.wants_overview() else {
+            settled.push(step.clone());
+            continue;
+        };
+        if raster.layout.colors() == 1 || raster.size.is_empty() {
+            continue;
+        }
+        let mut sample = Sample::new(overview_of(raster, encoding, cx)?);
+        for earlier in settled.iter().filter(|s| s.operation().info().family == "color") {
+            earlier.operation().apply(&mut sample, cx)?;
+        }
+        settled.extend(step.settled(&sample.image, cx)?);
+    }
+    Ok(settled)
+}
+
+/// The [`overview`] of a picture, made strip by strip.
+fn overview_of(raster: &Raster, encoding: Encoding, cx: &Context) -> Result<Image, OpError> {
+    let size = raster.size;
+    let factor = overview_factor(size);
+    let strip = 64 * factor;
+    // Rows that do not fill a strip of squares are left out, unless there are no others.
+    let rows = if size.height < factor { size.height } else { size.height / factor * factor };
+    let mut parts = Vec::new();
+    for y in (0..rows).step_by(strip as usize) {
+        cx.check()?;
+        let window = Rect { x: 0, y, width: size.width, height: strip.min(rows - y) };
+        parts.push(overview(&raster.tile(window), encoding, factor, cx)?);
+    }
+    let width = parts[0].size().width;
+    let height = parts.iter().map(|p| p.size().height).sum();
+    let mut data = Vec::with_capacity(3 * width as usize * height as usize);
+    for c in 0..3 {
+        for part in &parts {
+            data.extend_from_slice(part.plane_data(c));
+        }
+    }
+    Image::from_vec(Size::new(width, height), ColorSpace::LinearRgb, data)
+}
+
 /// Runs `steps` over the picture in place; returns the mask of missing pixels that they left, if the
 /// picture passed whole.
 ///
@@ -73,6 +124,7 @@ pub fn apply(
     cx: &Context,
 ) -> Result<Option<Mask>, OpError> {
     let size = raster.size;
+    let steps = &settle(raster, steps, cx)?[..];
     if steps.is_empty() || size.is_empty() {
         return Ok(None);
     }
@@ -191,6 +243,34 @@ mod tests {
                 assert!(tiled == whole, "{}", info.id);
             }
         }
+    }
+
+    #[test]
+    fn white_balance_of_a_large_picture_is_that_of_the_whole_in_every_tile() {
+        // Red on the left, blue on the right, all under a warm light.
+        let mut image = synthetic_rgb(Size::new(900, 620));
+        for (c, (left, right)) in [(0.9, 0.5), (0.4, 0.45), (0.2, 0.3)].into_iter().enumerate() {
+            for (i, v) in image.plane_mut(c).iter_mut().enumerate() {
+                *v *= if i % 900 < 450 { left } else { right };
+            }
+        }
+        let raster = Raster::from_image(&image, Depth::U16).unwrap();
+        let cx = Context::with_threads(2);
+        let small = overview_of(&raster, Encoding::Srgb, &cx).unwrap();
+        assert_eq!(small, overview(&raster.to_image(), Encoding::Srgb, 2, &cx).unwrap());
+        let steps = [Step::from_text("white-balance:untouched=0").unwrap()];
+        let run = |tiling: &Tiling| {
+            let mut out = raster.clone();
+            apply(&mut out, &steps, None, "x", tiling, &cx).unwrap();
+            out
+        };
+        let whole = run(&Tiling::default());
+        assert!(whole != raster);
+        assert!(run(&Tiling { whole_up_to: 100, side: 96, global_margin: 24 }) == whole);
+        let settled = settle(&raster, &steps, &cx).unwrap();
+        assert!(settled[0].to_string().contains("light="), "{}", settled[0]);
+        let gray = Raster::zeros(Size::new(9, 9), Layout::Gray, Depth::U8);
+        assert_eq!(settle(&gray, &steps, &cx).unwrap(), []);
     }
 
     #[test]

@@ -5,8 +5,10 @@
 //! and run by `.ci/run`.
 
 mod contract;
+mod npz;
 
 pub use contract::{assert_contract, assert_contract_within, assert_info_matches};
+pub use npz::{LightSet, light_set};
 
 use restora_image::{ColorSpace, Image, Layout, Pixels, Raster, Size};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! The command as a user meets it.
 
+mod color;
 mod device;
 mod learned;
 mod learning;

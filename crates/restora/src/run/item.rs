@@ -165,6 +165,15 @@ impl Belt<'_> {
                 row.steps.clone_from(&steps);
                 (steps, None)
             };
+            let settled = at("diagnose", tiles::settle(page, &steps, &cx))?;
+            if number == 0 && settled != steps {
+                if settled.len() < steps.len() {
+                    row.notes
+                        .push("no color cast was found: the colors are left as they are".into());
+                }
+                row.steps.clone_from(&settled);
+            }
+            let steps = settled;
             if number == 0 {
                 let channels = page.layout.colors();
                 let weights = row.steps.iter().filter_map(|s| s.weights(channels).transpose());
