@@ -20,7 +20,7 @@ fn errors(set: &[(Image, [f64; 3])], light: Estimator) -> [f64; 2] {
         .collect();
     all.sort_by(f64::total_cmp);
     let n = all.len();
-    [all.iter().sum::<f64>() / n as f64, (all[(n - 1) / 2] + all[n / 2]) / 2.0]
+    [all.iter().sum::<f64>() / n as f64, f64::midpoint(all[(n - 1) / 2], all[n / 2])]
 }
 
 const SETS: [&str; 3] =
