@@ -7,6 +7,7 @@ use crate::learning_arguments::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use restora::data::Format;
 use restora::image::{Depth, Sigma};
+use restora::masks::MaskSource;
 use std::path::PathBuf;
 
 /// Diagnose, repair and prove: restore folders of damaged pictures.
@@ -50,6 +51,7 @@ Examples:
   restora restore photo.png -o clean.png --denoise bm3d --sigma 25/255
   restora restore in -o out --denoise median:radius=1 --denoise nl-ridge
   restora restore in -o out --denoise learned:noise=unknown
+  restora restore scan.png -o whole.png --inpaint telea --mask holes.png
   restora restore in -o out --denoise learned:model=mine.safetensors
   restora restore in -o out --color white-balance
   restora restore in -o out --denoise auto --color white-balance:temperature=3200,tint=4
@@ -139,9 +141,19 @@ pub struct RestoreArgs {
     #[command(flatten)]
     pub run: RunArgs,
     /// Method with options, NAME:key=value,key=value; repeat to chain. auto measures each picture
-    /// and picks method and strength, or nothing [default: auto]
+    /// and picks method and strength, or nothing [default: auto, or nothing with --inpaint or --color]
     #[arg(short, long, value_name = "METHOD")]
     pub denoise: Vec<String>,
+    /// Fill what --mask marks, before anything else: METHOD:key=value; repeat to chain
+    #[arg(long, value_name = "METHOD")]
+    pub inpaint: Vec<String>,
+    /// What is missing: a picture (white = missing) for every picture of its size, a folder of such
+    /// with the same names, alpha (what is transparent), or color:#RRGGBB[:tolerance=N]
+    #[arg(long, value_name = "MASK")]
+    pub mask: Option<MaskSource>,
+    /// Write the masks of what was filled into this folder (white = filled)
+    #[arg(long, value_name = "FOLDER")]
+    pub mask_out: Option<PathBuf>,
     /// White balance with options, NAME:key=value,key=value; repeat to chain. Done after --denoise, which is
     /// none if only this is given
     #[arg(short, long, value_name = "METHOD")]
@@ -153,7 +165,7 @@ pub struct RestoreArgs {
     #[arg(long, value_enum, default_value_t)]
     pub device: Device,
     /// Run the steps of this JSON file, as --dry-run prints it
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["denoise", "color", "sigma"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["denoise", "inpaint", "color", "sigma"])]
     pub pipeline: Option<PathBuf>,
 }
 
@@ -226,7 +238,7 @@ pub struct CompareArgs {
 pub struct MethodsArgs {
     /// Show the options of this method
     pub name: Option<String>,
-    /// Only this family: filter, denoise, color, degrade
+    /// Only this family: filter, denoise, inpaint, color, degrade
     #[arg(long)]
     pub family: Option<String>,
     /// Print everything as JSON

@@ -7,9 +7,10 @@ use crate::{End, print};
 use anyhow::{Context, bail};
 use restora::data::{Input, Limits};
 use restora::image::{Cancel, Sigma};
+use restora::pipeline::Stage;
 use restora::report::{ItemReport, Outcome, Report};
 use restora::run::{RunOptions, run};
-use restora::{Error, Pipeline};
+use restora::{Error, Pipeline, Step};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -23,22 +24,50 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<End> {
                 .with_context(|| format!("cannot read the pipeline {}", file.display()))?;
             Pipeline::from_json(&text)?
         }
-        None if args.denoise.is_empty() && args.color.is_empty() => Pipeline::auto(),
-        None => {
-            let texts: Vec<_> = args.denoise.iter().chain(&args.color).collect();
-            Pipeline::from_texts(&texts)?
-        }
+        None => asked(args)?,
     };
     if let Sigma::Known(sigma) = args.sigma
         && !pipeline.set_sigma(sigma)
     {
         eprintln!("restora: no method of the pipeline takes --sigma; it has no effect");
     }
+    let fills = pipeline.steps.iter().any(Stage::fills);
+    if !fills && (args.mask.is_some() || args.mask_out.is_some()) {
+        bail!(Error::Usage("--mask and --mask-out are for --inpaint, which is not given".into()));
+    }
     let gpu = args.device.gpu()?;
     if gpu.is_some() && !pipeline.may_run_nets() {
         eprintln!("restora: no method of the pipeline is a net; --device has no effect");
     }
-    execute(&args.run, pipeline, |options| options.gpu = gpu)
+    execute(&args.run, pipeline, |options| {
+        options.gpu = gpu;
+        options.mask.clone_from(&args.mask);
+        options.masks.clone_from(&args.mask_out);
+    })
+}
+
+/// The pipeline that the words of the command line ask for: first fill, then denoise, then
+/// balance the colors.
+fn asked(args: &RestoreArgs) -> anyhow::Result<Pipeline> {
+    let mut pipeline = Pipeline::from_texts(&args.inpaint)?;
+    if let Some(other) = pipeline.steps.iter().find(|stage| !stage.fills()) {
+        let known: Vec<_> =
+            Step::catalog().into_iter().filter(|i| i.family == "inpaint").map(|i| i.id).collect();
+        let name = match other {
+            Stage::Step(step) => step.id(),
+            Stage::Auto(_) => "auto",
+        };
+        let known = known.join(", ");
+        bail!(Error::Usage(format!("--inpaint: `{name}` fills nothing; there are {known}")));
+    }
+    let rest: Vec<_> = args.denoise.iter().chain(&args.color).collect();
+    let rest = if rest.is_empty() && args.inpaint.is_empty() {
+        Pipeline::auto()
+    } else {
+        Pipeline::from_texts(&rest)?
+    };
+    pipeline.steps.extend(rest.steps);
+    Ok(pipeline)
 }
 
 pub fn degrade(args: DegradeArgs) -> anyhow::Result<End> {

@@ -1,4 +1,4 @@
-use crate::{OpError, Size};
+use crate::{OpError, Rect, Size};
 
 /// Which pixels are missing. `true` = missing, to be filled, everywhere in this project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,20 @@ impl Mask {
     /// One `bool` per pixel, row by row.
     pub fn data(&self) -> &[bool] {
         &self.data
+    }
+
+    /// A copy of a window.
+    ///
+    /// # Panics
+    /// If the window does not lie inside.
+    #[must_use]
+    pub fn crop(&self, rect: Rect) -> Self {
+        let mut data = Vec::with_capacity(rect.size().len());
+        for y in rect.y as usize..rect.y as usize + rect.size().h() {
+            let start = y * self.size.w() + rect.x as usize;
+            data.extend_from_slice(&self.data[start..][..rect.size().w()]);
+        }
+        Self { size: rect.size(), data }
     }
 
     /// Marks as well what `other` marks.

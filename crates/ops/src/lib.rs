@@ -7,3 +7,4 @@ pub mod color;
 pub mod degrade;
 pub mod denoise;
 pub mod filter;
+pub mod inpaint;

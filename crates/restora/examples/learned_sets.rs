@@ -17,7 +17,7 @@ use restora::auto::{Method, NoiseClass, method, plan_with};
 use restora::data::{Limits, decode};
 use restora::diagnose::diagnose;
 use restora::image::{Context, Depth, Image, Raster, Sample};
-use restora::tiles::{Tiling, apply};
+use restora::tiles::{Known, Tiling, apply};
 use restora::{Pipeline, Step};
 use restora_testkit::{awgn, psnr, set, shared};
 use std::cell::Cell;
@@ -101,8 +101,9 @@ fn restored(
     };
     let steps: Vec<Step> = plan.steps.into_iter().map(with_model).collect();
     let mut out = noisy.clone();
-    apply(&mut out, &steps, Some(&found.noise_model()), "x", &Tiling::default(), &cx)
-        .expect("applies");
+    let noise = found.noise_model();
+    let known = Known { noise: Some(&noise), mask: None, id: "x" };
+    apply(&mut out, &steps, &known, &Tiling::default(), &cx).expect("applies");
     (out.to_image(), class.get())
 }
 

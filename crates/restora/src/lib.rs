@@ -14,6 +14,7 @@ pub mod html;
 mod journal;
 pub mod learned;
 pub mod learned_denoiser;
+pub mod masks;
 pub mod model;
 pub mod pairs;
 pub mod pipeline;

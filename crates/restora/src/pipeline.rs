@@ -33,6 +33,11 @@ enum AutoTag {
 }
 
 impl Stage {
+    /// Is it a step that fills missing pixels?
+    pub fn fills(&self) -> bool {
+        matches!(self, Self::Step(step) if step.fills())
+    }
+
     /// The stage that the diagnosis fills in.
     pub const AUTO: Self = Self::Auto(AutoStage { op: AutoTag::Auto, sigma: Sigma::Auto });
 }

@@ -5,7 +5,7 @@ use crate::diagnose::{Diagnosis, diagnose};
 use crate::error::Error;
 use crate::pipeline::{Pipeline, Stage};
 use crate::step::Step;
-use restora_image::{Context, Image, NoiseModel, Sample, Sigma};
+use restora_image::{Context, Image, Mask, NoiseModel, Sample, Sigma};
 use restora_nn::Gpu;
 use std::collections::VecDeque;
 
@@ -22,14 +22,16 @@ pub struct Resolved {
     pub reason: String,
 }
 
-/// Measures `probe` (the picture, or enough of it) and fills in what the pipeline leaves open. A
-/// level that is wanted after other steps is measured after them. Nets run on `gpu` where there is one.
+/// Measures `probe` (the picture, or enough of it; `mask` marks what is missing of it) and fills in
+/// what the pipeline leaves open. A level that is wanted after other steps is measured after them.
+/// Nets run on `gpu` where there is one.
 ///
 /// # Errors
 /// If a step refuses the picture, or the caller cancelled.
 pub fn resolve(
     pipeline: &Pipeline,
     probe: Image,
+    mask: Option<Mask>,
     id: &str,
     gpu: Option<&Gpu>,
     cx: &Context,
@@ -37,6 +39,7 @@ pub fn resolve(
     let diagnosis = diagnose(&probe, cx)?;
     let mut latest = diagnosis.clone();
     let mut sample = Sample::new(probe);
+    sample.mask = mask;
     id.clone_into(&mut sample.meta.id);
     let mut steps = Vec::new();
     let mut reasons = Vec::new();

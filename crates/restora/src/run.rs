@@ -6,6 +6,7 @@ mod place;
 
 use crate::error::Error;
 use crate::journal::{Earlier, Journal};
+use crate::masks::MaskSource;
 use crate::pipeline::Pipeline;
 use crate::report::{ItemReport, Report};
 use crate::tiles::Tiling;
@@ -45,7 +46,10 @@ pub struct RunOptions {
     pub reference: Option<PathBuf>,
     /// Write a record `NAME.restora.json` beside each output.
     pub sidecar: bool,
-    /// Write the masks that steps produce into this folder, as PNG, white = missing.
+    /// What marks the missing pixels, for the steps that fill them.
+    pub mask: Option<MaskSource>,
+    /// Write the masks of missing pixels, given or left by steps, into this folder, as PNG, white =
+    /// missing.
     pub masks: Option<PathBuf>,
     /// Number of items that get pictures in the report.
     pub previews: u64,
@@ -83,6 +87,7 @@ impl RunOptions {
             resume: false,
             reference: None,
             sidecar: false,
+            mask: None,
             masks: None,
             previews: 60,
             limits: Limits::default(),
@@ -100,7 +105,8 @@ impl RunOptions {
     fn fingerprint(&self) -> String {
         let pipeline = serde_json::to_string(&self.pipeline.steps).unwrap_or_default();
         let (format, depth, seed) = (self.format, self.depth, self.seed);
-        format!("steps {pipeline}, format {format:?}, depth {depth:?}, seed {seed}")
+        let mask = self.mask.as_ref().map_or(String::new(), |mask| format!(", mask {mask:?}"));
+        format!("steps {pipeline}, format {format:?}, depth {depth:?}, seed {seed}{mask}")
     }
 }
 

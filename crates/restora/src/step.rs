@@ -66,6 +66,10 @@ steps! {
     Learned(Learned),
     /// White balance.
     WhiteBalance(ops::color::WhiteBalance),
+    /// Telea's inpainting.
+    Telea(ops::inpaint::Telea),
+    /// Biharmonic inpainting.
+    Biharmonic(ops::inpaint::Biharmonic),
     /// White Gaussian noise.
     GaussianNoise(ops::degrade::GaussianNoise),
     /// Noise that grows with the signal.
@@ -143,6 +147,11 @@ impl Step {
     /// Name on the command line and in JSON.
     pub fn id(&self) -> &'static str {
         self.operation().info().id
+    }
+
+    /// Does the step fill missing pixels? It needs a mask of them then, and touches no other.
+    pub fn fills(&self) -> bool {
+        self.operation().info().family == "inpaint"
     }
 
     /// Does the step want a noise level that is not given?

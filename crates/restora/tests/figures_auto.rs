@@ -4,7 +4,7 @@ use restora::auto::plan;
 use restora::data::{EncodeOptions, FileMeta, Format, Limits, decode, encode};
 use restora::diagnose::diagnose;
 use restora::image::{Context, Depth, Image, Layout, NoiseModel, Raster, Sample};
-use restora::tiles::{Tiling, apply};
+use restora::tiles::{Known, Tiling, apply};
 use restora::{Pipeline, Step, resolve};
 use restora_testkit::{awgn, psnr, salt_and_pepper, set, shared};
 use std::path::{Path, PathBuf};
@@ -16,14 +16,16 @@ fn rounded(image: &Image) -> Raster {
 fn applied(raster: &Raster, steps: &[Step], noise: &NoiseModel) -> Raster {
     let mut out = raster.clone();
     let cx = Context::default();
-    apply(&mut out, steps, Some(noise), "test", &Tiling::default(), &cx).expect("steps apply");
+    let known = Known { noise: Some(noise), mask: None, id: "test" };
+    apply(&mut out, steps, &known, &Tiling::default(), &cx).expect("steps apply");
     out
 }
 
 /// What `restora restore` does without options, and why.
 fn restored(raster: &Raster) -> (Raster, String) {
     let cx = Context::default();
-    let found = resolve(&Pipeline::auto(), raster.to_image(), "test", None, &cx).expect("resolves");
+    let found =
+        resolve(&Pipeline::auto(), raster.to_image(), None, "test", None, &cx).expect("resolves");
     (applied(raster, &found.steps, &found.noise), found.reason)
 }
 

@@ -10,7 +10,7 @@
 use restora::data::{Limits, decode};
 use restora::image::{Context, Depth, Image, Operation, Raster, Sample, Sigma};
 use restora::learned_denoiser::{Learned, LearnedNoise};
-use restora::tiles::{Tiling, apply};
+use restora::tiles::{Known, Tiling, apply};
 use restora::{Pipeline, resolve};
 use restora_testkit::{awgn, psnr, set, shared};
 use std::path::{Path, PathBuf};
@@ -119,9 +119,10 @@ fn camera_noise_with_default_options() {
     let cx = Context::default();
     let [before, after, least] = scores(&camera(3), |noisy| {
         let mut raster = Raster::from_image(noisy, Depth::U8).expect("a picture");
-        let found = resolve(&Pipeline::auto(), noisy.clone(), "x", None, &cx).expect("resolves");
-        apply(&mut raster, &found.steps, Some(&found.noise), "x", &Tiling::default(), &cx)
-            .expect("steps apply");
+        let found =
+            resolve(&Pipeline::auto(), noisy.clone(), None, "x", None, &cx).expect("resolves");
+        let known = Known { noise: Some(&found.noise), mask: None, id: "x" };
+        apply(&mut raster, &found.steps, &known, &Tiling::default(), &cx).expect("steps apply");
         raster.to_image()
     });
     eprintln!("PolyU, default: {before:.3} to {after:.3} dB, least gain {least:.2} dB");

@@ -1,6 +1,8 @@
 //! What every operation promises, as assertions any algorithm's tests can call.
 
-use restora_image::{Cancel, Context, Image, OpError, OpInfo, Operation, Rect, Sample, Size};
+use restora_image::{
+    Cancel, Context, Image, Mask, OpError, OpInfo, Operation, Plane, Rect, Sample, Size,
+};
 use serde::Serialize;
 
 /// The names and defaults of `info.params` are exactly serde's fields of `default`, so that help
@@ -106,4 +108,72 @@ fn assert_tiled_is_whole(
 fn aligned(rect: Rect, step: u32) -> Rect {
     let (dx, dy) = (rect.x % step, rect.y % step);
     Rect { x: rect.x - dx, y: rect.y - dy, width: rect.width + dx, height: rect.height + dy }
+}
+
+/// An inpainter: fills scattered pixels, a line and a block of `image`.
+///
+/// - known pixels and alpha keep every bit, filled ones are finite, and what a missing pixel held does
+///   not matter;
+/// - the same bytes for 1 and 3 threads, and for a window that holds the whole block with room around it;
+/// - an empty mask gives the image back; no mask, a mask of another size and one without a known pixel
+///   are errors; images of a few pixels work; cancelled -> [`OpError::Cancelled`].
+///
+/// Use an image of at least 80x60 pixels.
+///
+/// # Panics
+/// If a promise is broken.
+pub fn assert_inpaint_contract(op: &dyn Operation, image: &Image) {
+    let id = op.info().id;
+    assert_eq!((op.info().family, op.reach()), ("inpaint", None), "{id}");
+    let fill = |image: &Image, mask: Option<Mask>, cx: &Context| {
+        let mut sample = Sample { mask, ..Sample::new(image.clone()) };
+        op.apply(&mut sample, cx).map(|()| sample.image)
+    };
+    let size = image.size();
+    let mask = Mask::from_fn(size, |x, y| {
+        (x * 7 + y * 13) % 11 == 0 && x < 30
+            || (y == 3)
+            || (55..63).contains(&x) && (25..33).contains(&y)
+    });
+    let n = size.len();
+    let emptied = |hole: f32| {
+        let mut emptied = image.clone();
+        for (i, v) in emptied.data_mut().iter_mut().enumerate() {
+            *v = if mask.data()[i % n] { hole } else { *v };
+        }
+        emptied.alpha = Some(Plane::from_fn(size, |x, _| x as f32));
+        emptied
+    };
+    let cx = Context::default();
+    let filled =
+        fill(&emptied(f32::NAN), Some(mask.clone()), &cx).unwrap_or_else(|e| panic!("{id}: {e}"));
+    assert_eq!(filled.alpha, emptied(0.0).alpha, "{id}: alpha");
+    for (i, (out, given)) in filled.data().iter().zip(image.data()).enumerate() {
+        assert!(out.is_finite(), "{id}: not finite");
+        let known = !mask.data()[i % n];
+        assert!(!known || out.to_bits() == given.to_bits(), "{id}: a known pixel changed");
+    }
+    for (hole, threads) in [(0.0, 1), (7.0, 3)] {
+        let again = fill(&emptied(hole), Some(mask.clone()), &Context::with_threads(threads));
+        assert!(again.expect("filled") == filled, "{id}: {threads} threads, holes of {hole}");
+    }
+    let block = Rect { x: 33, y: 5, width: size.width - 33, height: size.height - 5 };
+    let window = fill(&image.crop(block), Some(mask.crop(block)), &cx).expect("window");
+    assert_eq!(window.data(), filled.crop(block).data(), "{id}: a window around the block");
+    assert_eq!(fill(image, Some(Mask::empty(size)), &cx).expect("empty mask"), *image, "{id}");
+    for wrong in [None, Some(Mask::empty(Size::new(3, 2))), Some(Mask::from_fn(size, |_, _| true))]
+    {
+        let error = fill(image, wrong, &cx).expect_err("a mask that does not do");
+        assert!(error.to_string().contains("mask"), "{id}: {error}");
+    }
+    for (width, height) in [(2, 1), (1, 7), (9, 1), (2, 3), (3, 3)] {
+        let small = image.crop(Rect { x: 5, y: 5, width, height });
+        let all_but_one = Mask::from_fn(small.size(), |x, y| (x, y) != (0, 0));
+        let out = fill(&small, Some(all_but_one), &cx).unwrap_or_else(|e| panic!("{id}: {e}"));
+        assert!(out.data().iter().all(|v| v.is_finite()), "{id}: {width}x{height}");
+    }
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let cx = Context { cancel: Some(&cancel), ..Context::default() };
+    assert_eq!(fill(image, Some(mask), &cx), Err(OpError::Cancelled), "{id}");
 }

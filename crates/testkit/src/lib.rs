@@ -7,7 +7,9 @@
 mod contract;
 mod npz;
 
-pub use contract::{assert_contract, assert_contract_within, assert_info_matches};
+pub use contract::{
+    assert_contract, assert_contract_within, assert_info_matches, assert_inpaint_contract,
+};
 pub use npz::{LightSet, light_set};
 
 use restora_image::{ColorSpace, Image, Layout, Pixels, Raster, Size};

@@ -2,6 +2,7 @@
 
 mod color;
 mod device;
+mod inpainting;
 mod learned;
 mod learning;
 mod pictures;

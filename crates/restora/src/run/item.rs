@@ -5,12 +5,13 @@ use super::place::Place;
 use super::{PROBE_PIXELS, RunOptions};
 use crate::error::Error;
 use crate::pairs::{counterpart, read_page, score};
+use crate::pipeline::Stage;
 use crate::preview;
 use crate::report::{Failure, ItemReport, Outcome, Scores};
 use crate::resolve::resolve;
-use crate::tiles;
+use crate::tiles::{self, Known};
 use restora_data::{Decoded, Entry, FileMeta, Format, ItemError};
-use restora_image::{Cancel, Context, Depth, ErrorKind, Layout, Mask, Pixels, Raster};
+use restora_image::{Cancel, Context, Depth, ErrorKind, Layout, Mask, OpError, Pixels, Raster};
 use restora_metrics::full_reference::CompareOptions;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -149,10 +150,13 @@ impl Belt<'_> {
         for (number, page) in pages.iter_mut().enumerate() {
             // Every page its own stream of random numbers; the first one has the item's name.
             let id = if number == 0 { row.id.clone() } else { format!("{}#{number}", row.id) };
-            let (steps, noise) = if options.diagnose {
+            let mask = at("mask", self.mask(entry, page))?;
+            let (mut steps, noise) = if options.diagnose {
                 let probe = tiles::probe(page, PROBE_PIXELS);
                 let gpu = options.gpu.as_ref();
-                let resolved = at("diagnose", resolve(&options.pipeline, probe, &id, gpu, &cx))?;
+                let holes = at("mask", mask.as_ref().map(probed).transpose())?;
+                let resolved = resolve(&options.pipeline, probe, holes, &id, gpu, &cx);
+                let resolved = at("diagnose", resolved)?;
                 if number == 0 {
                     row.steps.clone_from(&resolved.steps);
                     row.reason = resolved.reason;
@@ -165,6 +169,13 @@ impl Belt<'_> {
                 row.steps.clone_from(&steps);
                 (steps, None)
             };
+            if mask.as_ref().is_some_and(|mask| mask.count() == 0) {
+                steps.retain(|step| !step.fills());
+                if number == 0 {
+                    row.steps.clone_from(&steps);
+                    row.reason += "; the mask marks nothing";
+                }
+            }
             let settled = at("diagnose", tiles::settle(page, &steps, &cx))?;
             if number == 0 && settled != steps {
                 if settled.len() < steps.len() {
@@ -183,11 +194,20 @@ impl Belt<'_> {
                 continue;
             }
             changed = true;
-            let mask = at(
-                "restore",
-                tiles::apply(page, &steps, noise.as_ref(), &id, &options.tiling, &cx),
-            )?;
-            if let (Some(mask), Some(folder)) = (mask, &options.masks) {
+            let known = Known { noise: noise.as_ref(), mask: mask.as_ref(), id: &id };
+            let left = tiles::apply(page, &steps, &known, &options.tiling, &cx);
+            let left = at("restore", left)?;
+            if let (Some(source), Some(mask)) = (&options.mask, &mask)
+                && mask.count() > 0
+            {
+                source.show(page, mask);
+                let share = 100.0 * mask.count() as f64 / mask.data().len().max(1) as f64;
+                row.notes.push(format!(
+                    "{} pixels ({share:.2} %) were missing and are filled",
+                    mask.count()
+                ));
+            }
+            if let (Some(mask), Some(folder)) = (left, &options.masks) {
                 let path = folder.join(entry.relative.with_extension("png"));
                 at("write", write_mask(&mask, &path, options))?;
             }
@@ -281,6 +301,13 @@ impl Belt<'_> {
         claimed.insert(target.to_owned())
     }
 
+    /// The mask of a page, if there are steps that fill what is missing.
+    fn mask(&self, entry: &Entry, page: &Raster) -> Result<Option<Mask>, Error> {
+        let fills = self.options.pipeline.steps.iter().any(Stage::fills);
+        let source = self.options.mask.as_ref().filter(|_| fills);
+        source.map(|s| s.mask(&entry.relative, page, &self.options.limits)).transpose()
+    }
+
     /// The clean picture that belongs to an entry, if there is one.
     fn reference(&self, entry: &Entry) -> Option<PathBuf> {
         let root = self.options.reference.as_ref()?;
@@ -288,10 +315,21 @@ impl Belt<'_> {
     }
 }
 
+/// A mask as 8-bit gray, white where a pixel is missing.
+fn pictured(mask: &Mask) -> Result<Raster, OpError> {
+    let pixels = mask.data().iter().map(|missing| if *missing { 255 } else { 0 }).collect();
+    Raster::new(mask.size(), Layout::Gray, Pixels::U8(pixels))
+}
+
+/// The mask of what [`tiles::probe`] takes of a picture.
+fn probed(mask: &Mask) -> Result<Mask, OpError> {
+    let probe = tiles::probe(&pictured(mask)?, PROBE_PIXELS);
+    Ok(Mask::from_fn(probe.size(), |x, y| probe.plane(0).at(x, y) > 0.5))
+}
+
 /// A mask as an 8-bit PNG, white where a pixel is missing.
 fn write_mask(mask: &Mask, path: &Path, options: &RunOptions) -> Result<(), Error> {
-    let pixels = mask.data().iter().map(|missing| if *missing { 255 } else { 0 }).collect();
-    let raster = Raster::new(mask.size(), Layout::Gray, Pixels::U8(pixels))?;
+    let raster = pictured(mask)?;
     let meta = FileMeta::new(Format::Png, Layout::Gray, Depth::U8);
     let (pages, png) = (std::slice::from_ref(&raster), Format::Png);
     Ok(restora_data::write_file(path, pages, png, &meta, &options.encode, options.overwrite)?)

@@ -1,0 +1,12 @@
+//! Fills what a mask marks as missing, from what is known around it.
+//!
+//! Known pixels keep every bit, and what a missing pixel holds is never read. An empty mask gives the image
+//! back; a mask that leaves no pixel is an error.
+
+pub mod biharmonic;
+mod fast_marching;
+mod frame;
+pub mod telea;
+
+pub use biharmonic::{Biharmonic, biharmonic};
+pub use telea::{Telea, telea};
