@@ -298,7 +298,7 @@ mod tests {
         let steps = [Step::from_text("white-balance:untouched=0").unwrap()];
         let run = |tiling: &Tiling| {
             let mut out = raster.clone();
-            apply(&mut out, &steps, None, "x", tiling, &cx).unwrap();
+            apply(&mut out, &steps, &Known { id: "x", ..Known::default() }, tiling, &cx).unwrap();
             out
         };
         let whole = run(&Tiling::default());
