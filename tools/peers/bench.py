@@ -50,6 +50,9 @@ CALLS = {
     "opencv/bilateral-9-f32": ("cv2.bilateralFilter(noisy_255, 9, 2.5 * 25, 1.5)", 255),
     "opencv/bilateral-9-f32-rgb": ("cv2.bilateralFilter(noisy_rgb_255, 9, 2.5 * 25, 1.5)", 255),
     "opencv/guided-8-f32": ("cv2.ximgproc.guidedFilter(noisy_255, noisy_255, 8, 400.0)", 255),
+    "opencv/clahe-u8": ("cv2.createCLAHE(2.0, (8, 8)).apply(gray_u8)", 255),
+    "opencv/clahe-u8-rgb": ("clahe_lab(rgb_u8)", 255),
+    "opencv/gray-world-u8-rgb": ("cv2.xphoto.createGrayworldWB().balanceWhite(rgb_u8)", 255),
     "opencv/nl-means-7-21-u8": ("cv2.fastNlMeansDenoising(noisy_u8, None, 25, 7, 21)", 255),
     "opencv/nl-means-5-21-u8": ("cv2.fastNlMeansDenoising(noisy_u8, None, 25, 5, 21)", 255),
     "opencv/nl-means-7-21-u8-rgb": (
@@ -82,6 +85,12 @@ CALLS = {
     "opencv/jpeg-encode": (
         'cv2.imencode(".jpg", rgb_u8, [cv2.IMWRITE_JPEG_QUALITY, 90])[1]', None),
 }
+
+
+def clahe_lab(image):
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2Lab)
+    lab[..., 0] = cv2.createCLAHE(2.0, (8, 8)).apply(np.ascontiguousarray(lab[..., 0]))
+    return cv2.cvtColor(lab, cv2.COLOR_Lab2RGB)
 
 
 def pil_decode(data):

@@ -56,6 +56,9 @@ Examples:
   restora restore in -o out --color white-balance
   restora restore in -o out --denoise auto --color white-balance:temperature=3200,tint=4
   restora restore raw.tif -o out.tif --color white-balance:method=gray-edge,encoding=linear
+  restora restore shoot -o out --color white-balance:session=track
+  restora restore in -o out --color color-transfer:reference=like.jpg,strength=0.8
+  restora restore in -o out --color auto-levels --color clahe:clip-limit=3
   restora restore in -o out --dry-run > plan.json && restora restore in -o out --pipeline plan.json
 
 `restora methods` lists every method with its options.";
@@ -154,8 +157,8 @@ pub struct RestoreArgs {
     /// Write the masks of what was filled into this folder (white = filled)
     #[arg(long, value_name = "FOLDER")]
     pub mask_out: Option<PathBuf>,
-    /// White balance with options, NAME:key=value,key=value; repeat to chain. Done after --denoise, which is
-    /// none if only this is given
+    /// white-balance, color-transfer, auto-levels or clahe with options, NAME:key=value,key=value; repeat to
+    /// chain. Done after --denoise, which is none if only this is given
     #[arg(short, long, value_name = "METHOD")]
     pub color: Vec<String>,
     /// Noise level for the methods that take one: 25/255, 0.098 or auto

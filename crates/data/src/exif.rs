@@ -9,6 +9,10 @@ const ORIENTATION: u16 = 0x0112;
 const EXIF_IFD: u16 = 0x8769;
 const PIXEL_X: u16 = 0xA002;
 const PIXEL_Y: u16 = 0xA003;
+const DATE_TIME: u16 = 0x0132;
+const DATE_TIME_ORIGINAL: u16 = 0x9003;
+const SUBSEC_ORIGINAL: u16 = 0x9291;
+const ASCII: u16 = 2;
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
 
@@ -44,6 +48,33 @@ pub(crate) fn orientation(exif: &[u8]) -> u8 {
         value(bytes, entry(bytes, ifd, ORIENTATION)?)
     };
     read().filter(|v| (1..=8).contains(v)).map_or(1, |v| v as u8)
+}
+
+/// When a picture was taken, by its EXIF block: the text `YYYY:MM:DD HH:MM:SS`, with the digits of the
+/// second's fraction behind it where there are any, so that texts sort as times do. `None` where the block
+/// does not say.
+pub fn capture_time(exif: &[u8]) -> Option<String> {
+    let (bytes, ifd) = open(exif)?;
+    let sub = entry(bytes, ifd, EXIF_IFD).and_then(|at| value(bytes, at)).map(u64::from);
+    let text = |ifd: u64, tag: u16| {
+        let at = entry(bytes, ifd, tag)?;
+        let len = bytes.u32(at + 4).filter(|_| bytes.u16(at + 2) == Some(ASCII))?;
+        let place = if len <= 4 { at + 8 } else { u64::from(bytes.u32(at + 8)?) };
+        let raw = bytes.slice(place, u64::from(len))?;
+        let text = std::str::from_utf8(raw).ok()?.trim_end_matches(['\0', ' ']);
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    let original = sub.and_then(|sub| text(sub, DATE_TIME_ORIGINAL));
+    let fraction = sub.and_then(|sub| text(sub, SUBSEC_ORIGINAL));
+    let is_time = |head: &str| {
+        let fits = |(b, p): (u8, &u8)| if *p == b'0' { b.is_ascii_digit() } else { b == *p };
+        head.bytes().zip(b"0000:00:00 00:00:00").all(fits)
+    };
+    let time = match original {
+        Some(time) => Some(time + &fraction.unwrap_or_default()),
+        None => text(ifd, DATE_TIME),
+    };
+    time.filter(|time| time.get(..19).is_some_and(is_time))
 }
 
 /// The block of a picture to whose pixels `applied` has been applied: orientation 1, width and
@@ -89,4 +120,64 @@ pub(crate) fn normalized(mut exif: Vec<u8>, applied: u8) -> Vec<u8> {
         }
     }
     exif
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A block with text entries in the first directory and in that of EXIF.
+    fn block(first: &[(u16, &str)], sub: &[(u16, &str)]) -> Vec<u8> {
+        let mut out = b"II\x2a\0\x08\0\0\0".to_vec();
+        let sub_at = 8 + 2 + 12 * (first.len() + 1) + 4;
+        let mut texts_at = sub_at + 2 + 12 * sub.len() + 4;
+        let mut texts = Vec::new();
+        for (entries, is_first) in [(first, true), (sub, false)] {
+            let count = entries.len() + usize::from(is_first);
+            out.extend((count as u16).to_le_bytes());
+            for (tag, text) in entries {
+                out.extend(tag.to_le_bytes());
+                out.extend(ASCII.to_le_bytes());
+                out.extend((text.len() as u32 + 1).to_le_bytes());
+                if text.len() < 4 {
+                    let mut short = text.as_bytes().to_vec();
+                    short.resize(4, 0);
+                    out.extend(short);
+                } else {
+                    out.extend((texts_at as u32).to_le_bytes());
+                    texts.extend(text.as_bytes());
+                    texts.push(0);
+                    texts_at += text.len() + 1;
+                }
+            }
+            if is_first {
+                out.extend(EXIF_IFD.to_le_bytes());
+                out.extend(LONG.to_le_bytes());
+                out.extend(1_u32.to_le_bytes());
+                out.extend((sub_at as u32).to_le_bytes());
+            }
+            out.extend(0_u32.to_le_bytes());
+        }
+        out.extend(texts);
+        out
+    }
+
+    #[test]
+    fn the_time_is_that_of_the_shutter_else_that_of_the_file_and_never_nonsense() {
+        let shot = (DATE_TIME_ORIGINAL, "2024:05:06 07:08:09");
+        let saved = (DATE_TIME, "2025:01:01 00:00:00");
+        let time = |first: &[_], sub: &[_]| capture_time(&block(first, sub));
+        assert_eq!(time(&[saved], &[shot]).as_deref(), Some("2024:05:06 07:08:09"));
+        let fine = time(&[saved], &[shot, (SUBSEC_ORIGINAL, "25")]);
+        assert_eq!(fine.as_deref(), Some("2024:05:06 07:08:0925"));
+        assert!(fine > time(&[], &[shot]));
+        assert_eq!(time(&[saved], &[]).as_deref(), Some("2025:01:01 00:00:00"));
+        assert_eq!(time(&[], &[]), None);
+        assert_eq!(time(&[], &[(DATE_TIME_ORIGINAL, "    :  :     :  :  ")]), None);
+        let whole = block(&[saved], &[shot]);
+        for cut in 0..whole.len() {
+            let _ = capture_time(&whole[..cut]);
+        }
+        assert_eq!(capture_time(b"neither"), None);
+    }
 }

@@ -48,6 +48,7 @@ pub use dataset::{Axes, Dataset, DatasetOptions, Item, SetFormat, split};
 pub use decode::{Decoded, decode, read_header};
 pub use encode::{EncodeOptions, PngCompression, Sink, encode, encode_to, fit, lost, write_file};
 pub use error::{DataError, ItemError};
+pub use exif::capture_time;
 pub use format::{Format, sniff};
 pub use limits::{Header, Limits};
 pub use meta::{Density, DensityUnit, FileMeta, JpegDetail, PngDetail, PnmDetail, TiffDetail};

@@ -15,12 +15,21 @@ pub struct Sample {
     pub noise: Option<NoiseModel>,
     /// Where the picture came from.
     pub meta: Meta,
+    /// Column and row of the first pixel in the whole picture: not 0 in a tile of it.
+    pub origin: (u32, u32),
 }
 
 impl Sample {
     /// A sample with nothing but an image.
     pub fn new(image: Image) -> Self {
-        Self { image, mask: None, reference: None, noise: None, meta: Meta::default() }
+        Self {
+            image,
+            mask: None,
+            reference: None,
+            noise: None,
+            meta: Meta::default(),
+            origin: (0, 0),
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 use divan::{Bencher, counter::ItemsCount};
 use restora_image::{ColorSpace, Context, Image, Operation, Sample, Size};
 use restora_ops::color::{
-    EdgeOrder, GrayEdge, Illuminant, Usable, WhiteBalance, bright_dark_pca, gray_edge, gray_world,
-    shades_of_gray, white_patch,
+    AutoLevels, Clahe, ColorTransfer, EdgeOrder, GrayEdge, Illuminant, TransferMethod, Usable,
+    WhiteBalance, bright_dark_pca, gray_edge, gray_world, shades_of_gray, white_patch,
 };
 
 fn main() {
@@ -52,6 +52,30 @@ fn change(bencher: Bencher, op: &dyn Operation) {
         .counter(ItemsCount::new(image.size().len()))
         .with_inputs(|| Sample::new(image.clone()))
         .bench_local_refs(|sample| op.apply(sample, &Context::default()).expect("balanced"));
+}
+
+#[divan::bench]
+fn auto_levels(bencher: Bencher) {
+    change(bencher, &AutoLevels::default());
+}
+
+#[divan::bench]
+fn clahe(bencher: Bencher) {
+    change(bencher, &Clahe::default());
+}
+
+#[divan::bench(args = [
+    TransferMethod::Reinhard,
+    TransferMethod::Mkl,
+    TransferMethod::Histogram,
+    TransferMethod::MklHistogram,
+    TransferMethod::Idt,
+])]
+fn color_transfer(bencher: Bencher, method: TransferMethod) {
+    let reference = restora_testkit::synthetic_rgb(Size::new(500, 400));
+    let options = ColorTransfer { method, ..ColorTransfer::default() };
+    let options = options.with_reference(&reference, &Context::default());
+    change(bencher, &options.expect("a reference"));
 }
 
 #[divan::bench]

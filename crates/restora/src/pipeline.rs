@@ -2,7 +2,8 @@
 
 use crate::error::Error;
 use crate::step::{Step, continues_list};
-use restora_image::Sigma;
+use restora_data::Limits;
+use restora_image::{Context, Sigma};
 use serde::{Deserialize, Serialize};
 
 /// One entry of a [`Pipeline`]: a step, or `auto`, which the diagnosis of each picture turns into
@@ -149,6 +150,18 @@ impl Pipeline {
     pub fn may_run_nets(&self) -> bool {
         let may = |stage: &Stage| matches!(stage, Stage::Auto(_) | Stage::Step(Step::Learned(_)));
         self.steps.iter().any(may)
+    }
+
+    /// The pipeline with the reference pictures of its steps read from their files.
+    ///
+    /// # Errors
+    /// As [`Step::with_reference`].
+    pub fn with_references(&self, limits: &Limits, cx: &Context) -> Result<Self, Error> {
+        let read = |stage: &Stage| match stage {
+            Stage::Step(step) => step.with_reference(limits, cx).map(Stage::Step),
+            Stage::Auto(_) => Ok(stage.clone()),
+        };
+        Ok(Self { steps: self.steps.iter().map(read).collect::<Result<_, _>>()? })
     }
 
     /// Gives every stage that wants a noise level this one (in nominal range); `false` if none does.

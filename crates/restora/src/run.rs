@@ -3,6 +3,7 @@
 mod gate;
 mod item;
 mod place;
+mod session;
 
 use crate::error::Error;
 use crate::journal::{Earlier, Journal};
@@ -14,8 +15,9 @@ use gate::Gate;
 use item::Belt;
 use place::Place;
 use restora_data::{EncodeOptions, Format, Input, Limits};
-use restora_image::{Cancel, Depth};
+use restora_image::{Cancel, Context, Depth};
 use restora_nn::Gpu;
+use session::Lights;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -131,6 +133,9 @@ pub fn run(
     cancel: &Cancel,
 ) -> Result<Report, Error> {
     let start = Instant::now();
+    let cx = Context { cancel: Some(cancel), ..Context::with_threads(options.threads) };
+    let pipeline = options.pipeline.with_references(&options.limits, &cx)?;
+    let options = &RunOptions { pipeline, ..options.clone() };
     let place = Place::of(input, options)?;
     let (journal, finished) = match &place {
         Place::Folder(folder) => {
@@ -152,8 +157,10 @@ pub fn run(
         .num_threads(threads)
         .build()
         .map_err(|e| Error::Usage(format!("no pool of {threads} threads: {e}")))?;
+    let lights = Lights::of(input, options, &pool, &cx)?;
     let belt = Belt {
         options,
+        lights: &lights,
         place: &place,
         finished,
         claimed: Mutex::default(),

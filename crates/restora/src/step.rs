@@ -2,11 +2,15 @@
 
 use crate::error::Error;
 use crate::learned_denoiser::{Learned, WeightsUsed};
-use restora_image::{Context, Image, NoiseModel, OpError, OpInfo, Operation};
+use crate::pairs::read_page;
+use restora_data::Limits;
+use restora_image::{Context, Image, NoiseModel, OpError, OpInfo, Operation, Size};
 use restora_nn::Gpu;
 use restora_ops as ops;
 use restora_ops::color::Encoding;
+use restora_ops::color::color_transfer::Windows;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// Builds the enum, its catalog and its dispatch from one list.
 macro_rules! steps {
@@ -66,6 +70,12 @@ steps! {
     Learned(Learned),
     /// White balance.
     WhiteBalance(ops::color::WhiteBalance),
+    /// Color transfer.
+    ColorTransfer(ops::color::ColorTransfer),
+    /// Auto levels.
+    AutoLevels(ops::color::AutoLevels),
+    /// Contrast-limited adaptive histogram equalization.
+    Clahe(ops::color::Clahe),
     /// Telea's inpainting.
     Telea(ops::inpaint::Telea),
     /// Biharmonic inpainting.
@@ -212,6 +222,70 @@ impl Step {
             Self::WhiteBalance(options) if !options.is_told() => Some(options.encoding),
             _ => None,
         }
+    }
+
+    /// The step with what it wants to count of the whole picture, of `size` with so many `channels`, that
+    /// `read` gives windows of; `None` if it wants nothing of the kind.
+    ///
+    /// # Errors
+    /// If the picture does not fit, a reference is missing, or the caller cancelled.
+    pub fn counted(
+        &self,
+        size: Size,
+        channels: usize,
+        read: &Windows<'_>,
+        cx: &Context,
+    ) -> Result<Option<Self>, OpError> {
+        match self {
+            Self::ColorTransfer(options) if options.map.is_none() => {
+                let settled = options.settled(size, channels, read, cx)?;
+                Ok(Some(Self::ColorTransfer(settled)))
+            }
+            Self::AutoLevels(options) if !options.is_told() => {
+                Ok(Some(Self::AutoLevels(options.settled(size, channels, read, cx)?)))
+            }
+            Self::Clahe(options) if options.curves.is_none() => {
+                Ok(Some(Self::Clahe(options.settled(size, read, cx)?)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Does the step, with what it counted, leave the picture as it is?
+    pub fn is_identity(&self) -> bool {
+        match self {
+            Self::WhiteBalance(options) => options.is_identity(),
+            Self::AutoLevels(options) => options.is_identity(),
+            _ => false,
+        }
+    }
+
+    /// The step without what was counted of one picture: as it is reported.
+    #[must_use]
+    pub fn as_asked(&self) -> Self {
+        match self {
+            Self::ColorTransfer(options) => Self::ColorTransfer(options.as_asked()),
+            Self::Clahe(options) => Self::Clahe(options.as_asked()),
+            other => other.clone(),
+        }
+    }
+
+    /// The step with its reference picture, if it names one, read from the file.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where a step that needs a reference names none; errors of reading the file.
+    pub fn with_reference(&self, limits: &Limits, cx: &Context) -> Result<Self, Error> {
+        let Self::ColorTransfer(options) = self else { return Ok(self.clone()) };
+        if options.counted.is_some() {
+            return Ok(self.clone());
+        }
+        let Some(name) = &options.reference else {
+            let message = "color-transfer takes the colors of a picture: reference=FILE";
+            return Err(Error::Usage(message.into()));
+        };
+        let picture = read_page(Path::new(name), limits)?.to_image();
+        let failed = |source| Error::Step { step: self.id(), source };
+        Ok(Self::ColorTransfer(options.with_reference(&picture, cx).map_err(failed)?))
     }
 
     /// The step with what it wants to know of the whole picture filled in from an overview in linear

@@ -12,12 +12,15 @@
 //! the whole one to the bit for steps of finite reach, and to 1e-5 for nets.
 
 mod holes;
+mod settle;
+
+pub(crate) use settle::overview_of_raster;
+pub use settle::settle;
 
 use crate::step::Step;
 use restora_image::{
-    ColorSpace, Context, Image, Layout, Mask, NoiseModel, OpError, Raster, Rect, Sample, Size,
+    Context, Image, Layout, Mask, NoiseModel, OpError, Raster, Rect, Sample, Size,
 };
-use restora_ops::color::{Encoding, overview, overview_factor};
 
 /// Tile origins are multiples of this, and of what the steps ask for
 /// ([`restora_image::Operation::alignment`]).
@@ -59,56 +62,6 @@ fn least_multiple(a: u32, b: u32) -> u32 {
     a / x * b
 }
 
-/// The steps with what they want to know of the whole picture filled in, so that they do the same to
-/// every tile of it; those that find nothing to do are left out.
-///
-/// It is read off a small copy in linear light, before any step but the color steps ahead of it.
-///
-/// # Errors
-/// The first error of a step.
-pub fn settle(raster: &Raster, steps: &[Step], cx: &Context) -> Result<Vec<Step>, OpError> {
-    let mut settled: Vec<Step> = Vec::with_capacity(steps.len());
-    for step in steps {
-        let Some(encoding) = step.wants_overview() else {
-            settled.push(step.clone());
-            continue;
-        };
-        if raster.layout.colors() == 1 || raster.size.is_empty() {
-            continue;
-        }
-        let mut sample = Sample::new(overview_of(raster, encoding, cx)?);
-        for earlier in settled.iter().filter(|s| s.operation().info().family == "color") {
-            earlier.operation().apply(&mut sample, cx)?;
-        }
-        settled.extend(step.settled(&sample.image, cx)?);
-    }
-    Ok(settled)
-}
-
-/// The [`overview`] of a picture, made strip by strip.
-fn overview_of(raster: &Raster, encoding: Encoding, cx: &Context) -> Result<Image, OpError> {
-    let size = raster.size;
-    let factor = overview_factor(size);
-    let strip = 64 * factor;
-    // Rows that do not fill a strip of squares are left out, unless there are no others.
-    let rows = if size.height < factor { size.height } else { size.height / factor * factor };
-    let mut parts = Vec::new();
-    for y in (0..rows).step_by(strip as usize) {
-        cx.check()?;
-        let window = Rect { x: 0, y, width: size.width, height: strip.min(rows - y) };
-        parts.push(overview(&raster.tile(window), encoding, factor, cx)?);
-    }
-    let width = parts[0].size().width;
-    let height = parts.iter().map(|p| p.size().height).sum();
-    let mut data = Vec::with_capacity(3 * width as usize * height as usize);
-    for c in 0..3 {
-        for part in &parts {
-            data.extend_from_slice(part.plane_data(c));
-        }
-    }
-    Image::from_vec(Size::new(width, height), ColorSpace::LinearRgb, data)
-}
-
 /// What is known of a picture before the steps.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known<'a> {
@@ -144,8 +97,9 @@ pub fn apply(
     if let Some(mask) = known.mask.filter(|m| m.size() != size) {
         return Err(OpError::SizeMismatch { what: "mask", wanted: size, got: mask.size() });
     }
-    let run = |image: Image, mask: Option<Mask>| -> Result<Sample, OpError> {
+    let run = |image: Image, origin, mask: Option<Mask>| -> Result<Sample, OpError> {
         let mut sample = Sample::new(image);
+        sample.origin = origin;
         sample.noise = known.noise.cloned();
         sample.mask = mask;
         known.id.clone_into(&mut sample.meta.id);
@@ -156,7 +110,7 @@ pub fn apply(
         Ok(sample)
     };
     if size.pixels() <= tiling.whole_up_to {
-        let sample = run(raster.to_image(), known.mask.cloned())?;
+        let sample = run(raster.to_image(), (0, 0), known.mask.cloned())?;
         *raster = Raster::from_image(&sample.image, raster.depth())?;
         return Ok(sample.mask);
     }
@@ -190,7 +144,7 @@ pub fn apply(
                 _ => plain,
             };
             let mask = known.mask.map(|mask| mask.crop(window));
-            let result = run(raster.tile(window), mask)?.image;
+            let result = run(raster.tile(window), (window.x, window.y), mask)?.image;
             let inner = Rect { x: core.x - window.x, y: core.y - window.y, ..core };
             done.write_tile(&result, inner, (x, 0));
             cx.progress.step(u64::from(y) * u64::from(size.width) + u64::from(x), size.pixels());
@@ -248,6 +202,7 @@ pub fn working_set(size: Size, layout: Layout, tiling: &Tiling) -> u64 {
 mod tests {
     use super::*;
     use restora_image::Depth;
+    use restora_ops::color::{Encoding, overview};
     use restora_testkit::{noisy, synthetic_rgb};
 
     #[test]
@@ -293,7 +248,7 @@ mod tests {
         }
         let raster = Raster::from_image(&image, Depth::U16).unwrap();
         let cx = Context::with_threads(2);
-        let small = overview_of(&raster, Encoding::Srgb, &cx).unwrap();
+        let small = overview_of_raster(&raster, Encoding::Srgb, &cx).unwrap();
         assert_eq!(small, overview(&raster.to_image(), Encoding::Srgb, 2, &cx).unwrap());
         let steps = [Step::from_text("white-balance:untouched=0").unwrap()];
         let run = |tiling: &Tiling| {
@@ -308,6 +263,32 @@ mod tests {
         assert!(settled[0].to_string().contains("light="), "{}", settled[0]);
         let gray = Raster::zeros(Size::new(9, 9), Layout::Gray, Depth::U8);
         assert_eq!(settle(&gray, &steps, &cx).unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_counted_of_the_whole_picture_does_the_same_in_every_tile() {
+        let cx = Context::with_threads(2);
+        let mut image = noisy(&synthetic_rgb(Size::new(310, 280)), 0.02, 7);
+        image.data_mut().iter_mut().for_each(|v| *v = 0.2 + 0.5 * *v);
+        let raster = Raster::from_image(&image, Depth::U8).unwrap();
+        let Step::ColorTransfer(transfer) = Step::from_text("color-transfer:regrain=1").unwrap()
+        else {
+            panic!("another step")
+        };
+        let transfer = transfer.with_reference(&synthetic_rgb(Size::new(50, 40)), &cx).unwrap();
+        let [levels, clahe] = ["auto-levels", "clahe"].map(|t| Step::from_text(t).unwrap());
+        let chain = [levels, clahe, Step::ColorTransfer(transfer)];
+        for steps in [&chain[..1], &chain[1..2], &chain[2..], &chain[..]] {
+            let run = |tiling: &Tiling| {
+                let mut out = raster.clone();
+                apply(&mut out, steps, &Known::default(), tiling, &cx).unwrap();
+                out
+            };
+            let whole = run(&Tiling::default());
+            assert!(whole != raster);
+            let tiled = run(&Tiling { whole_up_to: 100, side: 96, global_margin: 24 });
+            assert!(tiled == whole, "{steps:?}");
+        }
     }
 
     #[test]

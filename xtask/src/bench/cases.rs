@@ -6,6 +6,7 @@ use restora::Step;
 use restora_data::{EncodeOptions, FileMeta, Format, JpegDetail, Limits, decode, encode};
 use restora_image::{Border, Context, Depth, Image, Layout, Pixels, Raster, Sample};
 use restora_metrics::full_reference::{Psnr, Ssim, SsimBorder, Window, psnr, ssim};
+use restora_ops::color::{Clahe, LightMethod, WhiteBalance, clahe, white_balance};
 use restora_ops::filter::{
     Bilateral, Gaussian, Guided, Median, bilateral, gaussian, guided, median, median_u8,
 };
@@ -146,7 +147,25 @@ fn filters<'a>(p: &'a Pictures) -> Result<Vec<Case<'a>>> {
     let colors = plain.clone();
     let edges = Guided { radius: 8, eps: Some((20.0_f32 / 255.0).powi(2)), ..Guided::default() };
     let scored = |case: Case<'a>, clean: &'a Image| Case { clean: Some(clean), ..case };
+    let equalize = |id, what, on, image: &'a Image| {
+        case(id, what, on, move |cx| Ok(Answer::Image(clahe(image, &Clahe::default(), cx)?)))
+    };
+    let world = WhiteBalance {
+        method: Some(LightMethod::GrayWorld),
+        untouched: Some(0.0),
+        ..WhiteBalance::default()
+    };
+    let consensus = WhiteBalance { untouched: Some(0.0), ..WhiteBalance::default() };
+    let balance = |what, options: WhiteBalance| {
+        case("opencv/gray-world-u8-rgb", what, RGB, move |cx| {
+            Ok(Answer::Image(white_balance(&p.rgb, &options, cx)?))
+        })
+    };
     Ok(vec![
+        equalize("opencv/clahe-u8", "CLAHE; peer 8-bit", GRAY, &p.gray),
+        equalize("opencv/clahe-u8-rgb", "CLAHE in lightness; peer 8-bit", RGB, &p.rgb),
+        balance("white balance, gray world in linear light; peer on 8-bit values", world),
+        balance("white balance, consensus; peer gray world", consensus),
         scored(
             case("opencv/bilateral-9-f32", "bilateral, equal options", GRAY, move |cx| {
                 Ok(Answer::Image(bilateral(&p.noisy, &plain, cx)?))

@@ -17,7 +17,7 @@
 //! 2007, doi:10.1109/TIP.2007.901808.
 
 use super::illuminant::{Illuminant, Minkowski, Usable, for_each_usable, require_linear};
-use restora_image::{Border, Context, Image, OpError, PlaneRef, for_each_band, simd};
+use restora_image::{Border, Context, Image, OpError, Plane, PlaneRef, for_each_band, simd};
 
 /// Order of the derivative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,10 +70,37 @@ pub fn gray_edge(
     for plane in linear.planes() {
         edges.push(magnitude(plane, options, cx)?);
     }
+    let reach = gaussian_derivative(options.sigma, 0).len() / 2;
+    let beside = linear.alpha.as_ref().map(|alpha| near_hidden(alpha, reach));
     for_each_usable(linear, usable, cx, |i, _| {
-        mean.add([edges[0][i], edges[1][i], edges[2][i]].map(f64::from));
+        if beside.as_ref().is_none_or(|beside| !beside[i]) {
+            mean.add([edges[0][i], edges[1][i], edges[2][i]].map(f64::from));
+        }
     })?;
     Ok(mean.light())
+}
+
+/// Is a fully transparent pixel, whose color means nothing, within `reach` rows and columns?
+fn near_hidden(alpha: &Plane, reach: usize) -> Vec<bool> {
+    let (w, h) = (alpha.size.w(), alpha.size.h());
+    let spread = |line: &dyn Fn(usize) -> usize, n: usize, from: &[bool], to: &mut [bool]| {
+        let mut last = None;
+        // Once up and once down the line.
+        for (i, back) in (0..n).map(|i| (i, false)).chain((0..n).rev().map(|i| (i, true))) {
+            if back && i + 1 == n {
+                last = None;
+            }
+            if from[line(i)] {
+                last = Some(i);
+            }
+            to[line(i)] |= last.is_some_and(|l: usize| l.abs_diff(i) <= reach);
+        }
+    };
+    let hidden: Vec<bool> = alpha.data.iter().map(|a| *a <= 0.0).collect();
+    let (mut rows, mut all) = (vec![false; w * h], vec![false; w * h]);
+    (0..h).for_each(|y| spread(&|x| y * w + x, w, &hidden, &mut rows));
+    (0..w).for_each(|x| spread(&|y| y * w + x, h, &rows, &mut all));
+    all
 }
 
 /// `|D v|` of one plane.

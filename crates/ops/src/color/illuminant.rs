@@ -66,7 +66,8 @@ impl Usable {
     }
 }
 
-/// Calls `each(index, [r, g, b])` for the usable pixels of an image in linear light, row by row.
+/// Calls `each(index, [r, g, b])` for the usable pixels of an image in linear light, row by row; fully
+/// transparent ones are not usable.
 ///
 /// # Errors
 /// [`OpError::WrongSpace`] for anything but linear RGB; [`OpError::Cancelled`].
@@ -82,7 +83,8 @@ pub(super) fn for_each_usable(
     for start in (0..linear.size().len()).step_by(w.max(1)) {
         cx.check()?;
         for i in start..start + w {
-            if usable.takes(r[i], g[i], b[i]) {
+            let visible = linear.alpha.as_ref().is_none_or(|alpha| alpha.data[i] > 0.0);
+            if visible && usable.takes(r[i], g[i], b[i]) {
                 each(i, [r[i], g[i], b[i]].map(f64::from));
             }
         }

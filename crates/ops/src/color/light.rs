@@ -10,7 +10,7 @@
 //!
 //! Reference: IEC 61966-2-1:1999, "Default RGB colour space - sRGB" (no DOI).
 
-use restora_image::{ColorSpace, Context, Image, OpError, Size, for_each_band, simd};
+use restora_image::{ColorSpace, Context, Image, OpError, Plane, Size, for_each_band, simd};
 use serde::{Deserialize, Serialize};
 
 /// How the values of an RGB picture stand for light.
@@ -101,7 +101,8 @@ pub fn overview_factor(size: Size) -> u32 {
 }
 
 /// A small picture in linear light with the statistics of the whole: means over squares of `factor`
-/// pixels. What is left over at the right and lower edge is left out, but never all of it.
+/// pixels. What is left over at the right and lower edge is left out, but never all of it. Where there is
+/// opacity the means are of visible pixels, and squares without any are transparent.
 ///
 /// # Errors
 /// [`OpError::WrongSpace`] for anything but sRGB and linear RGB; [`OpError::Cancelled`].
@@ -117,25 +118,56 @@ pub fn overview(
     if side == 1 || image.size().is_empty() {
         return Ok(linear);
     }
-    let (across, down) = (side.min(w), side.min(h));
-    let small = Size::new((w / across) as u32, (h / down) as u32);
+    let block = (side.min(w), side.min(h));
+    let small = Size::new((w / block.0) as u32, (h / block.1) as u32);
+    let seen: Option<Vec<f32>> = linear
+        .alpha
+        .as_ref()
+        .map(|alpha| alpha.data.iter().map(|a| f32::from(u8::from(*a > 0.0))).collect());
+    let count = seen.as_deref().map(|seen| sums(seen, w, block, small, cx)).transpose()?;
     let mut out = Image::zeros(small, ColorSpace::LinearRgb);
     for c in 0..3 {
-        let plane = linear.plane(c);
-        for_each_band(out.plane_mut(c), small.w(), 16, cx, |y0, band| {
-            for (dy, row) in band.chunks_exact_mut(small.w()).enumerate() {
-                for y in (y0 + dy) * down..(y0 + dy + 1) * down {
-                    for (o, block) in row.iter_mut().zip(plane.row(y).chunks_exact(across)) {
-                        *o += block.iter().sum::<f32>();
-                    }
-                }
-                for v in row.iter_mut() {
-                    *v /= (across * down) as f32;
+        let plane = linear.plane_data(c);
+        let mut means = match &seen {
+            Some(seen) => {
+                let visible: Vec<f32> = plane.iter().zip(seen).map(|(v, s)| v * s).collect();
+                sums(&visible, w, block, small, cx)?
+            }
+            None => sums(plane, w, block, small, cx)?,
+        };
+        for (i, mean) in means.iter_mut().enumerate() {
+            let all = (block.0 * block.1) as f32;
+            *mean /= count.as_ref().map_or(all, |count| count[i].max(1.0));
+        }
+        out.plane_mut(c).copy_from_slice(&means);
+    }
+    out.alpha = count.map(|count| {
+        let data = count.iter().map(|n| n.min(1.0)).collect();
+        Plane { size: small, data }
+    });
+    Ok(out)
+}
+
+/// Sums over blocks of so many columns and rows.
+fn sums(
+    plane: &[f32],
+    w: usize,
+    (across, down): (usize, usize),
+    small: Size,
+    cx: &Context,
+) -> Result<Vec<f32>, OpError> {
+    let mut out = vec![0.0_f32; small.len()];
+    for_each_band(&mut out, small.w(), 16, cx, |y0, band| {
+        for (dy, row) in band.chunks_exact_mut(small.w()).enumerate() {
+            for y in (y0 + dy) * down..(y0 + dy + 1) * down {
+                let blocks = plane[y * w..][..w].chunks_exact(across);
+                for (o, block) in row.iter_mut().zip(blocks) {
+                    *o += block.iter().sum::<f32>();
                 }
             }
-            Ok(())
-        })?;
-    }
+        }
+        Ok(())
+    })?;
     Ok(out)
 }
 
@@ -160,7 +192,7 @@ pub(super) fn encoded(v: f32) -> f32 {
 
 /// `x^p` for normal `x > 0`, to about 3e-7 of its value near 1.
 #[inline(always)]
-fn power(x: f32, p: f32) -> f32 {
+pub(super) fn power(x: f32, p: f32) -> f32 {
     // x = 2^e m with m in [sqrt(1/2), sqrt(2)).
     let bits = x.to_bits() as i32;
     let e = (bits - 0x3f35_04f3) >> 23;

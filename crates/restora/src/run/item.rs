@@ -2,6 +2,7 @@
 
 use super::gate::Gate;
 use super::place::Place;
+use super::session::Lights;
 use super::{PROBE_PIXELS, RunOptions};
 use crate::error::Error;
 use crate::pairs::{counterpart, read_page, score};
@@ -9,6 +10,7 @@ use crate::pipeline::Stage;
 use crate::preview;
 use crate::report::{Failure, ItemReport, Outcome, Scores};
 use crate::resolve::resolve;
+use crate::step::Step;
 use crate::tiles::{self, Known};
 use restora_data::{Decoded, Entry, FileMeta, Format, ItemError};
 use restora_image::{Cancel, Context, Depth, ErrorKind, Layout, Mask, OpError, Pixels, Raster};
@@ -21,6 +23,8 @@ use std::time::Instant;
 /// One run, as its items see it.
 pub struct Belt<'a> {
     pub options: &'a RunOptions,
+    /// Of the shoot, for the steps that ask for it.
+    pub lights: &'a Lights,
     pub place: &'a Place,
     pub finished: HashMap<String, ItemReport>,
     /// Outputs that items of this run have taken: two inputs may want the same name once the format
@@ -146,6 +150,7 @@ impl Belt<'_> {
             None => None,
         };
 
+        let pipeline = self.lights.pipeline(&options.pipeline, &entry.id);
         let mut changed = false;
         for (number, page) in pages.iter_mut().enumerate() {
             // Every page its own stream of random numbers; the first one has the item's name.
@@ -155,7 +160,7 @@ impl Belt<'_> {
                 let probe = tiles::probe(page, PROBE_PIXELS);
                 let gpu = options.gpu.as_ref();
                 let holes = at("mask", mask.as_ref().map(probed).transpose())?;
-                let resolved = resolve(&options.pipeline, probe, holes, &id, gpu, &cx);
+                let resolved = resolve(&pipeline, probe, holes, &id, gpu, &cx);
                 let resolved = at("diagnose", resolved)?;
                 if number == 0 {
                     row.steps.clone_from(&resolved.steps);
@@ -164,7 +169,7 @@ impl Belt<'_> {
                 }
                 (resolved.steps, Some(resolved.noise))
             } else {
-                let steps = at("diagnose", options.pipeline.named_steps())?.into_iter();
+                let steps = at("diagnose", pipeline.named_steps())?.into_iter();
                 let steps: Vec<_> = steps.map(|step| step.on(options.gpu.as_ref())).collect();
                 row.steps.clone_from(&steps);
                 (steps, None)
@@ -178,11 +183,16 @@ impl Belt<'_> {
             }
             let settled = at("diagnose", tiles::settle(page, &steps, &cx))?;
             if number == 0 && settled != steps {
-                if settled.len() < steps.len() {
-                    row.notes
-                        .push("no color cast was found: the colors are left as they are".into());
+                for asked in &steps {
+                    if !settled.iter().any(|step| step.id() == asked.id()) {
+                        let note = "left as it is: there is nothing to correct";
+                        row.notes.push(format!("{}: {note}", asked.id()));
+                    }
                 }
                 row.steps.clone_from(&settled);
+            }
+            if number == 0 {
+                row.steps = row.steps.iter().map(Step::as_asked).collect();
             }
             let steps = settled;
             if number == 0 {

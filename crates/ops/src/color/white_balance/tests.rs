@@ -2,7 +2,8 @@ use super::*;
 use restora_image::{Size, linear_to_srgb, srgb_to_linear};
 use restora_testkit::{assert_contract, assert_info_matches, synthetic_rgb};
 
-const METHODS: [LightMethod; 6] = [
+const METHODS: [LightMethod; 7] = [
+    LightMethod::Consensus,
     LightMethod::GrayWorld,
     LightMethod::WhitePatch,
     LightMethod::ShadesOfGray,
@@ -34,7 +35,7 @@ fn white_balance_keeps_the_contract() {
     assert_info_matches(&INFO, &WhiteBalance::default());
     for method in METHODS {
         assert_contract(
-            &WhiteBalance { method, untouched: Some(0.0), ..WhiteBalance::default() },
+            &WhiteBalance { method: Some(method), untouched: Some(0.0), ..WhiteBalance::default() },
             &image,
         );
     }
@@ -55,10 +56,11 @@ fn white_balance_keeps_the_contract() {
 
 #[test]
 fn a_gray_picture_under_a_light_comes_out_gray_by_every_method_and_model() {
-    for method in METHODS {
+    // Not the consensus, which knows that photographs are not gray.
+    for method in METHODS.into_iter().skip(1) {
         for adaptation in [Adaptation::VonKries, Adaptation::Bradford] {
             let options = WhiteBalance {
-                method,
+                method: Some(method),
                 adaptation,
                 untouched: Some(0.0),
                 ..WhiteBalance::default()
@@ -74,9 +76,79 @@ fn a_gray_picture_under_a_light_comes_out_gray_by_every_method_and_model() {
 }
 
 #[test]
+fn burnt_out_white_stays_white_and_whole_colors_are_scaled() {
+    let colors: [[f32; 3]; 5] =
+        [[1.0, 1.0, 1.0], [1.0, 0.95, 0.72], [1.0, 0.15, 0.1], [0.9, 0.7, 0.4], [1.0, 1.0, 0.75]];
+    let data = (0..3).flat_map(|c| colors.map(|v| v[c])).collect();
+    let image = Image::from_vec(Size::new(5, 1), ColorSpace::Srgb, data).unwrap();
+    for light in [[1.0, 0.72, 0.42], [0.7, 0.86, 1.0], [0.75, 1.0, 0.7]] {
+        for adaptation in [Adaptation::VonKries, Adaptation::Bradford] {
+            let options =
+                WhiteBalance { light: Some(light), adaptation, ..WhiteBalance::default() };
+            let out = balanced(&image, &options);
+            let scaled = WhiteBalance { highlights: Highlights::Scaled, ..options };
+            let scaled = balanced(&image, &scaled);
+            let at = |image: &Image, i: usize| [0, 1, 2].map(|c| image.plane_data(c)[i].min(1.0));
+            let spread = |v: [f32; 3]| v[0].max(v[1]).max(v[2]) - v[0].min(v[1]).min(v[2]);
+            assert!(spread(at(&out, 0)) < 1e-3, "{light:?} {:?}", at(&out, 0));
+            assert!(spread(at(&scaled, 0)) > 0.03, "{light:?}");
+            // Red that is red, and colors without a clipped channel, are only scaled.
+            for i in [2, 3] {
+                assert_eq!(at(&out, i), at(&scaled, i), "{light:?}");
+            }
+            for i in 0..5 {
+                assert!(at(&out, i).iter().zip(at(&scaled, i)).all(|(o, s)| *o >= s - 1e-6));
+            }
+        }
+    }
+    // Paper under tungsten, its red clipped, comes out nearly white.
+    let light = Some([1.0, 0.72, 0.42]);
+    let out = balanced(&image, &WhiteBalance { light, ..WhiteBalance::default() });
+    let [r, g, b] = [0, 1, 2].map(|c| out.plane_data(c)[1]);
+    assert!((r - g.min(b)).abs() < 1e-5 && g.max(b) - r < 0.06, "{r} {g} {b}");
+    // Values beyond white are whole.
+    let bright = Image::from_vec(Size::new(1, 1), ColorSpace::Srgb, vec![1.4, 1.3, 1.2]).unwrap();
+    let out = balanced(&bright, &WhiteBalance { light, ..WhiteBalance::default() });
+    assert!(out.data()[0] < 1.3, "{:?}", out.data());
+}
+
+#[test]
+fn hidden_colors_do_not_tell_the_light() {
+    let mut image = restora_testkit::noisy(&cast([1.0, 0.6, 0.28]), 0.02, 3);
+    let mut hidden = image.clone();
+    let w = image.size().w();
+    let alpha = restora_image::Plane::from_fn(image.size(), |x, y| {
+        if x < 20 || (x / 5 + y / 7) % 6 == 0 { 0.0 } else { 0.7 }
+    });
+    for c in 0..3 {
+        let plane = hidden.plane_mut(c);
+        for i in (0..plane.len()).filter(|i| alpha.data[*i] == 0.0) {
+            plane[i] = [0.1, 0.9, 0.2][c] + 0.05 * (i % w % 2) as f32;
+        }
+    }
+    hidden.alpha = Some(alpha.clone());
+    image.alpha = Some(alpha);
+    for factor in [1, 2] {
+        let cx = Context::default();
+        let [shown, hidden] =
+            [&image, &hidden].map(|i| overview(i, Encoding::Srgb, factor, &cx).unwrap());
+        for method in METHODS {
+            let light = |image| method.estimate(image, &cx).unwrap();
+            // Gray edge is left with no pixel far enough from all hidden ones at half the size.
+            assert_eq!(light(&shown), light(&hidden), "{method:?} {factor}");
+        }
+        assert!(LightMethod::GrayWorld.estimate(&hidden, &cx).unwrap().is_some());
+    }
+}
+
+#[test]
 fn luminance_of_gray_stays() {
     let image = cast([1.0, 0.72, 0.42]);
-    let out = balanced(&image, &WhiteBalance { untouched: Some(0.0), ..WhiteBalance::default() });
+    let method = LightMethod::GrayEdge;
+    let out = balanced(
+        &image,
+        &WhiteBalance { method: Some(method), untouched: Some(0.0), ..WhiteBalance::default() },
+    );
     let y = |image: &Image, i: usize| {
         let weights = [0.2126, 0.7152, 0.0722];
         (0..3).map(|c| weights[c] * srgb_to_linear(image.plane_data(c)[i])).sum::<f32>()
@@ -91,7 +163,9 @@ fn gains_are_factors_of_linear_light_and_strength_is_their_share() {
     let image = synthetic_rgb(Size::new(20, 20));
     let gains = [1.5, 1.0, 0.5];
     for strength in [1.0, 0.5, 0.0] {
-        let options = WhiteBalance { gains: Some(gains), strength, ..WhiteBalance::default() };
+        let highlights = Highlights::Scaled;
+        let options =
+            WhiteBalance { gains: Some(gains), strength, highlights, ..WhiteBalance::default() };
         let out = balanced(&image, &options);
         for c in 0..3 {
             for (a, b) in image.plane_data(c).iter().zip(out.plane_data(c)) {
@@ -154,6 +228,7 @@ fn bad_options_and_spaces_are_errors() {
         WhiteBalance { light: Some([1.0, -1.0, 1.0]), ..good.clone() },
         WhiteBalance { temperature: Some(500.0), ..good.clone() },
         WhiteBalance { tint: 5.0, ..good.clone() },
+        WhiteBalance { gains: Some([1.0; 3]), session: Session::Track, ..good.clone() },
         WhiteBalance { strength: 1.5, ..good.clone() },
         WhiteBalance { untouched: Some(-0.1), ..good.clone() },
         WhiteBalance { gains: Some([1.0; 3]), temperature: Some(5000.0), ..good.clone() },
