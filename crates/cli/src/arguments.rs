@@ -53,6 +53,7 @@ Examples:
   restora restore in -o out --denoise learned:noise=unknown
   restora restore scan.png -o whole.png --inpaint telea --mask holes.png
   restora restore in -o out --denoise learned:model=mine.safetensors
+  restora restore saved.jpg -o whole.png --deblock learned-deblocking
   restora restore in -o out --color white-balance
   restora restore in -o out --denoise auto --color white-balance:temperature=3200,tint=4
   restora restore raw.tif -o out.tif --color white-balance:method=gray-edge,encoding=linear
@@ -144,7 +145,8 @@ pub struct RestoreArgs {
     #[command(flatten)]
     pub run: RunArgs,
     /// Method with options, NAME:key=value,key=value; repeat to chain. auto measures each picture
-    /// and picks method and strength, or nothing [default: auto, or nothing with --inpaint or --color]
+    /// and picks method and strength, or nothing [default: auto, or nothing with --inpaint,
+    /// --deblock or --color]
     #[arg(short, long, value_name = "METHOD")]
     pub denoise: Vec<String>,
     /// Fill what --mask marks, before anything else: METHOD:key=value; repeat to chain
@@ -157,6 +159,13 @@ pub struct RestoreArgs {
     /// Write the masks of what was filled into this folder (white = filled)
     #[arg(long, value_name = "FOLDER")]
     pub mask_out: Option<PathBuf>,
+    /// Write how far each filled pixel may be off into this folder: half-widths of 90 % intervals as 16-bit PNG,
+    /// 65535 = the whole range
+    #[arg(long, value_name = "FOLDER")]
+    pub doubt_map: Option<PathBuf>,
+    /// Undo JPEG compression, before --denoise: METHOD:key=value. The quality is measured where it is not given
+    #[arg(long, value_name = "METHOD")]
+    pub deblock: Vec<String>,
     /// white-balance, color-transfer, auto-levels or clahe with options, NAME:key=value,key=value; repeat to
     /// chain. Done after --denoise, which is none if only this is given
     #[arg(short, long, value_name = "METHOD")]
@@ -168,7 +177,7 @@ pub struct RestoreArgs {
     #[arg(long, value_enum, default_value_t)]
     pub device: Device,
     /// Run the steps of this JSON file, as --dry-run prints it
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["denoise", "inpaint", "color", "sigma"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["denoise", "inpaint", "deblock", "color", "sigma"])]
     pub pipeline: Option<PathBuf>,
 }
 
@@ -241,7 +250,7 @@ pub struct CompareArgs {
 pub struct MethodsArgs {
     /// Show the options of this method
     pub name: Option<String>,
-    /// Only this family: filter, denoise, inpaint, color, degrade
+    /// Only this family: filter, denoise, inpaint, deblock, color, degrade
     #[arg(long)]
     pub family: Option<String>,
     /// Print everything as JSON

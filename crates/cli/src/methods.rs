@@ -6,7 +6,7 @@ use crate::{End, print};
 use anyhow::bail;
 use restora::Step;
 use restora::image::OpInfo;
-use restora::learned_denoiser::WeightsUsed;
+use restora::nets::WeightsUsed;
 use serde_json::json;
 use std::fmt::Write as _;
 

@@ -32,8 +32,10 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<End> {
         eprintln!("restora: no method of the pipeline takes --sigma; it has no effect");
     }
     let fills = pipeline.steps.iter().any(Stage::fills);
-    if !fills && (args.mask.is_some() || args.mask_out.is_some()) {
-        bail!(Error::Usage("--mask and --mask-out are for --inpaint, which is not given".into()));
+    let told = args.mask.is_some() || args.mask_out.is_some() || args.doubt_map.is_some();
+    if !fills && told {
+        let message = "--mask, --mask-out and --doubt-map are for --inpaint, which is not given";
+        bail!(Error::Usage(message.into()));
     }
     let gpu = args.device.gpu()?;
     if gpu.is_some() && !pipeline.may_run_nets() {
@@ -43,30 +45,40 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<End> {
         options.gpu = gpu;
         options.mask.clone_from(&args.mask);
         options.masks.clone_from(&args.mask_out);
+        options.doubt_maps.clone_from(&args.doubt_map);
     })
 }
 
-/// The pipeline that the words of the command line ask for: first fill, then denoise, then
-/// balance the colors.
+/// The pipeline that the words of the command line ask for: fill, undo JPEG, denoise, then balance the colors.
 fn asked(args: &RestoreArgs) -> anyhow::Result<Pipeline> {
-    let mut pipeline = Pipeline::from_texts(&args.inpaint)?;
-    if let Some(other) = pipeline.steps.iter().find(|stage| !stage.fills()) {
-        let known: Vec<_> =
-            Step::catalog().into_iter().filter(|i| i.family == "inpaint").map(|i| i.id).collect();
-        let name = match other {
-            Stage::Step(step) => step.id(),
-            Stage::Auto(_) => "auto",
-        };
-        let known = known.join(", ");
-        bail!(Error::Usage(format!("--inpaint: `{name}` fills nothing; there are {known}")));
-    }
+    let mut pipeline = of_family("inpaint", "fills nothing", &args.inpaint)?;
+    pipeline.steps.extend(of_family("deblock", "does not undo JPEG", &args.deblock)?.steps);
     let rest: Vec<_> = args.denoise.iter().chain(&args.color).collect();
-    let rest = if rest.is_empty() && args.inpaint.is_empty() {
+    let rest = if rest.is_empty() && pipeline.steps.is_empty() {
         Pipeline::auto()
     } else {
         Pipeline::from_texts(&rest)?
     };
     pipeline.steps.extend(rest.steps);
+    Ok(pipeline)
+}
+
+/// The steps that the words after `--family` ask for; none of another family.
+fn of_family(family: &str, otherwise: &str, words: &[String]) -> anyhow::Result<Pipeline> {
+    let pipeline = Pipeline::from_texts(words)?;
+    let belongs = |stage: &&Stage| match stage {
+        Stage::Step(step) => step.operation().info().family == family,
+        Stage::Auto(_) => false,
+    };
+    if let Some(other) = pipeline.steps.iter().find(|stage| !belongs(stage)) {
+        let name = match other {
+            Stage::Step(step) => step.id(),
+            Stage::Auto(_) => "auto",
+        };
+        let known = Step::catalog().into_iter().filter(|i| i.family == family).map(|i| i.id);
+        let known = known.collect::<Vec<_>>().join(", ");
+        bail!(Error::Usage(format!("--{family}: `{name}` {otherwise}; there are {known}")));
+    }
     Ok(pipeline)
 }
 

@@ -84,6 +84,14 @@ impl Sigma {
     }
 }
 
+/// What is said of a level that somebody wrote and that is above the whole range of a picture: they meant levels of 8
+/// bits.
+pub fn beyond_range(name: &str, level: f64) -> String {
+    format!(
+        "`{name}` is in nominal range, where 1 is white, got {level}: {level} of 255 is written {level}/255"
+    )
+}
+
 impl std::str::FromStr for Sigma {
     type Err = OpError;
 
@@ -99,6 +107,9 @@ impl std::str::FromStr for Sigma {
             None => number(text),
         };
         let value = value.ok_or_else(|| OpError::param("sigma", wanted, format!("`{text}`")))?;
+        if value > 1.0 {
+            return Err(OpError::Input(beyond_range("sigma", value)));
+        }
         let sigma = Self::Known(value as f32);
         sigma.known().map(|_| sigma)
     }

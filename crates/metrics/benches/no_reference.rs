@@ -48,3 +48,10 @@ fn exposure(bencher: Bencher) {
     let image = picture();
     bencher.bench(|| no_reference::exposure(black_box(&image)));
 }
+
+#[divan::bench]
+fn jpeg_quality(bencher: Bencher) {
+    let image = picture();
+    let grid = no_reference::blockiness(&image);
+    bencher.bench(|| no_reference::jpeg_quality(black_box(&image), &grid));
+}

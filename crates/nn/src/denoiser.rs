@@ -5,7 +5,7 @@ mod tiles;
 use crate::engine::{Sink, Source};
 use crate::models::Conditioning;
 use crate::{Gpu, GpuNet, Model, ModelCard, Net, NnError, Runner, Weights};
-use restora_image::{Context, Image};
+use restora_image::{Context, Image, Mask};
 use tiles::Cut;
 
 /// Columns that pass at once; wider images are cut. With 64 channels a row is then 1 MiB.
@@ -117,7 +117,40 @@ impl Denoiser {
             let name = &self.card.architecture;
             return Err(NnError::Param(format!("`{name}` wants to know the noise: give `sigma`")));
         }
-        let constants = self.model.conditioning().values(sigma);
+        self.restore(image, &self.model.conditioning().values(sigma), None, cx)
+    }
+
+    /// Restores the missing pixels of an image, which hold a first guess; the others are taken to be free
+    /// of noise, and come back as the net has them. The net must have been trained on such.
+    ///
+    /// # Errors
+    /// [`NnError::Unsupported`] where the net is told nothing beside the image; [`NnError::Input`] where
+    /// mask or channels do not fit; [`NnError::Cancelled`].
+    pub fn fill(&self, image: &Image, mask: &Mask, cx: &Context) -> Result<Image, NnError> {
+        let mut constants = self.model.conditioning().values(Some(0.0));
+        if constants.is_empty() {
+            let name = &self.card.architecture;
+            return Err(NnError::Unsupported(format!("`{name}` cannot be told what is missing")));
+        }
+        if mask.size() != image.size() {
+            let (image, mask) = (image.size(), mask.size());
+            return Err(NnError::Input(format!("the mask is {mask}, the image {image}")));
+        }
+        let level = |missing: &bool| if *missing { Conditioning::MISSING } else { 0.0 };
+        let levels: Vec<f32> = mask.data().iter().map(level).collect();
+        constants.remove(0);
+        self.restore(image, &constants, Some(&levels), cx)
+    }
+
+    /// Passes the image with what is told beside it: a plane of noise levels, if it is no constant, and
+    /// constants.
+    fn restore(
+        &self,
+        image: &Image,
+        constants: &[f32],
+        levels: Option<&[f32]>,
+        cx: &Context,
+    ) -> Result<Image, NnError> {
         let (c, wanted) = (image.channels(), self.model.channels());
         let mut restored = image.clone();
         let size = [image.size().h(), image.size().w()];
@@ -125,17 +158,20 @@ impl Denoiser {
         if area == 0 {
             return Ok(restored);
         }
-        let plane = |c: usize| image.plane_data(c);
+        let with_levels = |c: &[usize]| {
+            let planes = c.iter().map(|&c| image.plane_data(c));
+            planes.chain(levels).collect::<Vec<_>>()
+        };
         if c == wanted {
-            let planes: Vec<_> = (0..c).map(plane).collect();
-            self.pass(&planes, &constants, size, restored.data_mut(), cx)?;
+            let planes = with_levels(&(0..c).collect::<Vec<_>>());
+            self.pass(&planes, constants, size, restored.data_mut(), cx)?;
         } else if wanted == 1 {
             for (k, out) in restored.planes_mut().enumerate() {
-                self.pass(&[plane(k)], &constants, size, out, cx)?;
+                self.pass(&with_levels(&[k]), constants, size, out, cx)?;
             }
         } else if c == 1 {
             let mut out = vec![0.0; wanted * area];
-            self.pass(&vec![plane(0); wanted], &constants, size, &mut out, cx)?;
+            self.pass(&with_levels(&vec![0; wanted]), constants, size, &mut out, cx)?;
             for (i, to) in restored.data_mut().iter_mut().enumerate() {
                 *to = (0..wanted).map(|k| out[k * area + i]).sum::<f32>() / wanted as f32;
             }

@@ -96,6 +96,9 @@ pub enum Conditioning {
 }
 
 impl Conditioning {
+    /// The standard deviation that stands for "nothing is known here": that of a missing pixel.
+    pub const MISSING: f32 = 1.0;
+
     /// Channels beside those of the image.
     pub fn channels(self) -> usize {
         match self {

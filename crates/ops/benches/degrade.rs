@@ -3,8 +3,8 @@
 use divan::{Bencher, counter::ItemsCount};
 use restora_image::{Context, Image, Operation, Sample, Size};
 use restora_ops::degrade::{
-    Blur, BlurShape, CameraNoise, CorrelatedNoise, GaussianNoise, Jpeg, MissingPixels,
-    PoissonGaussianNoise, RandomValuedImpulse, SaltAndPepper, Scratches,
+    Blur, BlurShape, CameraNoise, CorrelatedNoise, GaussianNoise, Jpeg, MissingBlocks,
+    MissingPixels, PoissonGaussianNoise, RandomValuedImpulse, SaltAndPepper, Scratches,
 };
 
 fn main() {
@@ -83,4 +83,9 @@ fn missing_pixels(bencher: Bencher) {
 #[divan::bench]
 fn scratches(bencher: Bencher) {
     damage(bencher, &Scratches::default());
+}
+
+#[divan::bench]
+fn missing_blocks(bencher: Bencher) {
+    damage(bencher, &MissingBlocks::default());
 }

@@ -4,6 +4,7 @@
 //! an image or knows of another room.
 
 pub mod color;
+pub mod deblock;
 pub mod degrade;
 pub mod denoise;
 pub mod filter;

@@ -4,8 +4,9 @@
 
 use restora_image::{ColorSpace, Context, Image, Operation, Sample, Size};
 use restora_ops::degrade::{
-    Blur, BlurShape, CameraNoise, CorrelatedNoise, GaussianNoise, Jpeg, MissingPixels,
-    PoissonGaussianNoise, RandomValuedImpulse, SaltAndPepper, Scratches, Subsampling, jpeg,
+    Blur, BlurShape, CameraNoise, CorrelatedNoise, GaussianNoise, Jpeg, MissingBlocks,
+    MissingPixels, PoissonGaussianNoise, RandomValuedImpulse, SaltAndPepper, Scratches,
+    Subsampling, jpeg,
 };
 use restora_testkit::{psnr, read_png};
 
@@ -62,7 +63,7 @@ fn figures(op: &dyn Operation) -> [f64; 4] {
 fn a_seed_gives_the_damage_it_always_gave() {
     let motion = Blur { shape: BlurShape::Motion, size: 9.0, angle: 30.0 };
     let disk = Blur { shape: BlurShape::Disk, size: 3.0, angle: 0.0 };
-    let goldens: [(&str, &dyn Operation, [f64; 4]); 12] = [
+    let goldens: [(&str, &dyn Operation, [f64; 4]); 13] = [
         ("gaussian_noise", &GaussianNoise::default(), [0.0777071, 0.1343364, 0.2822566, 0.4963603]),
         (
             "poisson_gaussian_noise",
@@ -86,6 +87,7 @@ fn a_seed_gives_the_damage_it_always_gave() {
             [0.0324702, 0.1450980, 0.0662394, 0.3960784],
         ),
         ("missing_pixels", &MissingPixels::default(), [0.1333674, 0.1450980, 0.3098039, 0.0000000]),
+        ("missing_blocks", &MissingBlocks::default(), [0.0877650, 0.1450980, 0.0000000, 0.3960784]),
         ("scratches", &Scratches::default(), [0.0303268, 0.1450980, 0.3098039, 0.3960784]),
         ("jpeg", &Jpeg::default(), [0.0291116, 0.1450980, 0.3450980, 0.3882353]),
         ("blur", &Blur::default(), [0.0238846, 0.1536250, 0.3358578, 0.3792514]),

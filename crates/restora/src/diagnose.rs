@@ -2,8 +2,8 @@
 
 use restora_image::{Context, Image, NoiseModel, OpError};
 use restora_metrics::no_reference::{
-    Blockiness, Blur, Exposure, ImpulseRate, NoiseCorrelation, NoiseLevel, blockiness, blur,
-    exposure, impulse_rate, noise_correlation, noise_level,
+    Blockiness, Blur, Exposure, ImpulseRate, JpegQuality, NoiseCorrelation, NoiseLevel, blockiness,
+    blur, exposure, impulse_rate, jpeg_quality, noise_correlation, noise_level,
 };
 use restora_ops::denoise::{Impulse, impulse};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ pub struct Diagnosis {
     pub impulses: ImpulseRate,
     /// JPEG's block grid.
     pub blocking: Blockiness,
+    /// The quality that it was saved with as JPEG.
+    #[serde(default)]
+    pub jpeg: JpegQuality,
     /// Width of the edges.
     pub blur: Blur,
     /// Clipping, brightness, contrast.
@@ -127,6 +130,14 @@ impl Diagnosis {
                     "none found".into()
                 },
             ),
+            (
+                "JPEG quality",
+                if self.jpeg.quality > 0 {
+                    format!("{}{}", self.jpeg.quality, sure(self.jpeg.confidence))
+                } else {
+                    "none found".into()
+                },
+            ),
             ("edge blur", format!("{:.1} px{}", self.blur.sigma, sure(self.blur.confidence))),
             (
                 "exposure",
@@ -160,6 +171,7 @@ pub fn diagnose(image: &Image, cx: &Context) -> Result<Diagnosis, OpError> {
         ..Diagnosis::default()
     };
     cx.check()?;
+    found.jpeg = jpeg_quality(image, &found.blocking);
     // Impulses drown every other finding: what else there is shows once they are filled.
     let filled = if found.has_salt_and_pepper() {
         Some(impulse(image, &Impulse { iterations: 4, ..Impulse::default() }, cx)?)
@@ -188,9 +200,15 @@ mod tests {
         let text = serde_json::to_string(&found).unwrap();
         assert_eq!(serde_json::from_str::<Diagnosis>(&text).unwrap(), found);
         let names: Vec<_> = found.facts().iter().map(|f| f.0).collect();
-        for name in
-            ["noise", "noise correlation", "impulses", "JPEG blocks", "edge blur", "exposure"]
-        {
+        for name in [
+            "noise",
+            "noise correlation",
+            "impulses",
+            "JPEG blocks",
+            "JPEG quality",
+            "edge blur",
+            "exposure",
+        ] {
             assert!(names.contains(&name), "{name} in {names:?}");
         }
         assert!((found.noise_sigma() / 0.05 - 1.0).abs() < 0.1);

@@ -9,13 +9,17 @@
 
 pub mod auto;
 pub mod diagnose;
+pub mod doubt_map;
 mod error;
 pub mod html;
 mod journal;
 pub mod learned;
+pub mod learned_deblocker;
 pub mod learned_denoiser;
+pub mod learned_inpainter;
 pub mod masks;
 pub mod model;
+pub mod nets;
 pub mod pairs;
 pub mod pipeline;
 pub mod plot;

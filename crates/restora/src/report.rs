@@ -2,7 +2,7 @@
 
 use crate::diagnose::Diagnosis;
 use crate::error::Error;
-use crate::learned_denoiser::WeightsUsed;
+use crate::nets::WeightsUsed;
 use crate::step::Step;
 use restora_image::{Depth, ErrorKind};
 use restora_metrics::full_reference::Comparison;

@@ -45,7 +45,7 @@ pub fn resolve(
     let mut reasons = Vec::new();
     let open = |stage: &Stage| match stage {
         Stage::Auto(_) => true,
-        Stage::Step(step) => step.wants_noise(),
+        Stage::Step(step) => step.wants_noise() || step.wants_jpeg(),
     };
     let mut stages: VecDeque<Stage> = pipeline.steps.iter().cloned().collect();
     let mut measured_again = false;
@@ -73,6 +73,15 @@ pub fn resolve(
                 let noise = latest.noise_model();
                 reasons.push(format!("{} at the measured noise level", step.id()));
                 vec![step.with_measured(&noise)]
+            }
+            Stage::Step(step) if step.wants_jpeg() => {
+                let found = &latest.jpeg;
+                if found.quality == 0 {
+                    reasons.push("no traces of JPEG were found".to_owned());
+                    continue;
+                }
+                reasons.push(format!("{} at quality {}, as measured", step.id(), found.quality));
+                vec![step.with_jpeg(found)]
             }
             Stage::Step(step) => {
                 reasons.push(format!("{} as asked", step.id()));

@@ -53,6 +53,8 @@ pub struct RunOptions {
     /// Write the masks of missing pixels, given or left by steps, into this folder, as PNG, white =
     /// missing.
     pub masks: Option<PathBuf>,
+    /// Write how far filled pixels may be off into this folder, as 16-bit PNG: half-widths of 90 % intervals.
+    pub doubt_maps: Option<PathBuf>,
     /// Number of items that get pictures in the report.
     pub previews: u64,
     /// Limits on what is read.
@@ -91,6 +93,7 @@ impl RunOptions {
             sidecar: false,
             mask: None,
             masks: None,
+            doubt_maps: None,
             previews: 60,
             limits: Limits::default(),
             threads: std::thread::available_parallelism().map_or(1, usize::from),

@@ -1,10 +1,14 @@
 //! The closed list of what the belt can do, and its text form.
 
 use crate::error::Error;
-use crate::learned_denoiser::{Learned, WeightsUsed};
+use crate::learned_deblocker::LearnedDeblocking;
+use crate::learned_denoiser::Learned;
+use crate::learned_inpainter::LearnedInpainting;
+use crate::nets::WeightsUsed;
 use crate::pairs::read_page;
 use restora_data::Limits;
-use restora_image::{Context, Image, NoiseModel, OpError, OpInfo, Operation, Size};
+use restora_image::{Context, Image, NoiseModel, OpError, OpInfo, Operation, Size, beyond_range};
+use restora_metrics::no_reference::JpegQuality;
 use restora_nn::Gpu;
 use restora_ops as ops;
 use restora_ops::color::Encoding;
@@ -68,6 +72,10 @@ steps! {
     Lichi(ops::denoise::Lichi),
     /// A net that was trained to denoise.
     Learned(Learned),
+    /// BM3D at the level of JPEG's quantization noise.
+    DeblockBm3d(ops::deblock::DeblockBm3d),
+    /// A net that was trained to undo JPEG.
+    LearnedDeblocking(LearnedDeblocking),
     /// White balance.
     WhiteBalance(ops::color::WhiteBalance),
     /// Color transfer.
@@ -78,6 +86,8 @@ steps! {
     Clahe(ops::color::Clahe),
     /// Telea's inpainting.
     Telea(ops::inpaint::Telea),
+    /// A net that was trained to fill holes.
+    LearnedInpainting(LearnedInpainting),
     /// Biharmonic inpainting.
     Biharmonic(ops::inpaint::Biharmonic),
     /// White Gaussian noise.
@@ -98,6 +108,8 @@ steps! {
     Blur(ops::degrade::Blur),
     /// Lost pixels.
     MissingPixels(ops::degrade::MissingPixels),
+    /// Lost blocks.
+    MissingBlocks(ops::degrade::MissingBlocks),
     /// Scratches.
     Scratches(ops::degrade::Scratches),
 }
@@ -138,6 +150,11 @@ impl Step {
                 }
             }
         }
+        if let Some(level) = object.get("sigma").and_then(serde_json::Value::as_f64)
+            && level > 1.0
+        {
+            return Err(Error::Pipeline(format!("`{name}`: {}", beyond_range("sigma", level))));
+        }
         object.insert("op".into(), name.into());
         let step: Self = serde_json::from_value(object.into())
             .map_err(|e| Error::Pipeline(format!("`{name}`: {e}")))?;
@@ -174,8 +191,11 @@ impl Step {
     /// The step with its net on a graphics processor; itself if it has none.
     #[must_use]
     pub fn on(mut self, gpu: Option<&Gpu>) -> Self {
-        if let Self::Learned(learned) = &mut self {
-            learned.gpu = gpu.cloned();
+        match &mut self {
+            Self::Learned(Learned { gpu: its, .. })
+            | Self::LearnedDeblocking(LearnedDeblocking { gpu: its, .. })
+            | Self::LearnedInpainting(LearnedInpainting { gpu: its, .. }) => *its = gpu.cloned(),
+            _ => {}
         }
         self
     }
@@ -185,9 +205,14 @@ impl Step {
     /// # Errors
     /// [`Error::Step`] where they cannot be read.
     pub fn weights(&self, channels: usize) -> Result<Option<WeightsUsed>, Error> {
-        let Self::Learned(learned) = self else { return Ok(None) };
+        let (net, file) = match self {
+            Self::Learned(step) => (step.net(channels), &step.model),
+            Self::LearnedDeblocking(step) => (step.net(), &step.model),
+            Self::LearnedInpainting(step) => (step.net(), &step.model),
+            _ => return Ok(None),
+        };
         let failed = |source| Error::Step { step: self.id(), source };
-        learned.weights(channels).map(Some).map_err(failed)
+        Ok(Some(net.map_err(failed)?.used(file.as_deref())))
     }
 
     /// The step with the measured level in place of `auto`, as it will be run and reported. A step
@@ -200,6 +225,20 @@ impl Step {
         } else {
             self.clone()
         }
+    }
+
+    /// Does the step undo JPEG, and is not told at which quality?
+    pub fn wants_jpeg(&self) -> bool {
+        self.operation().info().family == "deblock"
+            && self.option("quality").is_some_and(|quality| quality.is_null())
+    }
+
+    /// The step with the quality that was found and where the block grid lies.
+    #[must_use]
+    pub fn with_jpeg(&self, found: &JpegQuality) -> Self {
+        self.with_option("quality", found.quality.into())
+            .with_option("offset_x", found.offset_x.into())
+            .with_option("offset_y", found.offset_y.into())
     }
 
     /// The step with another value of an option; itself if it has no such option or the value does

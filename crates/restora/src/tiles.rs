@@ -323,7 +323,9 @@ mod tests {
             };
             let whole = run(&Tiling::default());
             let tiles = Tiling { whole_up_to: 110_000, side: 72, global_margin: 24 };
-            assert!(run(&tiles) == whole, "{}", info.id);
+            // A net sees more than the window.
+            let local = info.id != "learned-inpainting";
+            assert!(!local || run(&tiles) == whole, "{}", info.id);
             // Too little room for the whole line: near to it, and only the holes change.
             let small = run(&Tiling { whole_up_to: 30_000, ..tiles }).to_image();
             let (whole, given) = (whole.to_image(), given.to_image());

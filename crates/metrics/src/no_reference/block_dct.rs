@@ -81,19 +81,31 @@ pub(crate) fn grid_step(width: usize, height: usize, count: usize) -> usize {
 /// All blocks whose corners lie on multiples of `step`, row by row; none if the plane is smaller
 /// than a block.
 pub(crate) fn blocks(plane: PlaneRef<'_>, step: usize) -> Vec<Block> {
+    blocks_from(plane, [0, 0], [step, step])
+}
+
+/// Blocks of the grid of 8 pixels that begins at `corner` (column, row), spread over the plane, about `count` of
+/// them.
+pub(crate) fn blocks_on_grid(plane: PlaneRef<'_>, corner: [usize; 2], count: usize) -> Vec<Block> {
+    let there = (plane.width() / N) * (plane.height() / N);
+    let every = ((there as f64 / count as f64).sqrt().ceil() as usize).max(1);
+    blocks_from(plane, corner, [N * every, N * every])
+}
+
+fn blocks_from(plane: PlaneRef<'_>, [x0, y0]: [usize; 2], [dx, dy]: [usize; 2]) -> Vec<Block> {
     let (width, height) = (plane.width(), plane.height());
     if width < N || height < N {
         return Vec::new();
     }
     let d = basis();
     let transposed: [[f32; N]; N] = std::array::from_fn(|x| std::array::from_fn(|v| d[v][x]));
-    let mut out = Vec::with_capacity(((height - N) / step + 1) * ((width - N) / step + 1));
+    let mut out = Vec::with_capacity(((height - N) / dy + 1) * ((width - N) / dx + 1));
     simd(
         #[inline(always)]
         || {
-            for y in (0..=height - N).step_by(step) {
+            for y in (y0..=height - N).step_by(dy) {
                 let rows: [&[f32]; N] = std::array::from_fn(|k| plane.row(y + k));
-                for x in (0..=width - N).step_by(step) {
+                for x in (x0..=width - N).step_by(dx) {
                     let mut block = [0.0f32; NN];
                     let mut clipped = 0;
                     for (row, line) in rows.iter().zip(block.chunks_exact_mut(N)) {

@@ -8,6 +8,7 @@ mod blockiness;
 mod blur;
 mod exposure;
 mod impulse_rate;
+mod jpeg_quality;
 mod noise_correlation;
 mod noise_level;
 
@@ -15,5 +16,6 @@ pub use blockiness::{Blockiness, blockiness};
 pub use blur::{Blur, blur};
 pub use exposure::{Exposure, exposure};
 pub use impulse_rate::{ImpulseRate, impulse_rate};
+pub use jpeg_quality::{JpegQuality, jpeg_quality};
 pub use noise_correlation::{NoiseCorrelation, noise_correlation};
 pub use noise_level::{NoiseLevel, noise_level};

@@ -19,7 +19,8 @@
 //! multiplications", ICASSP 1989, doi:10.1109/ICASSP.1989.266596.
 
 use restora_image::{
-    ColorSpace, Context, Image, OpError, OpInfo, Operation, ParamInfo, Sample, for_each_band, simd,
+    ColorSpace, Context, Image, OpError, OpInfo, Operation, ParamInfo, Sample, for_each_band,
+    jpeg_tables, simd,
 };
 use serde::{Deserialize, Serialize};
 
@@ -78,19 +79,6 @@ pub const INFO: OpInfo = OpInfo {
     ],
 };
 
-/// Table K.1, luminance.
-const LUMA: [u16; 64] = [
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
-    14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113,
-    92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-];
-/// Table K.2, chrominance.
-const CHROMA: [u16; 64] = [
-    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99,
-    47, 66, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
-    99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
-];
-
 /// Encodes and decodes.
 ///
 /// # Errors
@@ -105,26 +93,28 @@ pub fn jpeg(image: &Image, options: &Jpeg, cx: &Context) -> Result<Image, OpErro
         return Ok(out);
     }
     // Levels 0..=255, whole numbers throughout.
+    let luma = jpeg_tables::luminance(options.quality).map(i32::from);
+    let chroma = jpeg_tables::chrominance(options.quality).map(i32::from);
     let data = out.data_mut();
     simd(
         #[inline(always)]
         || data.iter_mut().for_each(|v| *v = (v.clamp(0.0, 1.0) * 255.0).round()),
     );
     match image.space() {
-        ColorSpace::Gray => coded(out.plane_mut(0), w, &LUMA, options.quality, cx)?,
+        ColorSpace::Gray => coded(out.plane_mut(0), w, &luma, cx)?,
         ColorSpace::Srgb => {
             rgb_to_ycc(&mut out);
-            coded(out.plane_mut(0), w, &LUMA, options.quality, cx)?;
+            coded(out.plane_mut(0), w, &luma, cx)?;
             for c in 1..3 {
                 let plane = out.plane_mut(c);
                 if options.subsampling == Subsampling::Full {
-                    coded(plane, w, &CHROMA, options.quality, cx)?;
+                    coded(plane, w, &chroma, cx)?;
                     continue;
                 }
                 // Whole blocks across: the last pixel is repeated before halving, not after.
                 let stride = w.div_ceil(16) * 8;
                 let mut small = halved(plane, w, h, stride);
-                coded(&mut small, stride, &CHROMA, options.quality, cx)?;
+                coded(&mut small, stride, &chroma, cx)?;
                 doubled(&small, stride, plane, w, h);
             }
             ycc_to_rgb(&mut out);
@@ -137,25 +127,12 @@ pub fn jpeg(image: &Image, options: &Jpeg, cx: &Context) -> Result<Image, OpErro
     Ok(out)
 }
 
-/// The table for a quality: `5000 / q` percent below 50, `200 - 2 q` percent above.
-fn scaled(table: &[u16; 64], quality: u32) -> [i32; 64] {
-    let percent = if quality < 50 { 5000 / quality } else { 200 - 2 * quality };
-    table.map(|t| ((u32::from(t) * percent + 50) / 100).clamp(1, 255) as i32)
-}
-
 /// Quantizes the blocks of a plane of 8-bit levels; rows of blocks are spread over the threads.
-fn coded(
-    plane: &mut [f32],
-    w: usize,
-    table: &[u16; 64],
-    quality: u32,
-    cx: &Context,
-) -> Result<(), OpError> {
-    let table = scaled(table, quality);
+fn coded(plane: &mut [f32], w: usize, table: &[i32; 64], cx: &Context) -> Result<(), OpError> {
     for_each_band(plane, w, 8, cx, |_, band| {
         simd(
             #[inline(always)]
-            || coded_band(band, w, &table),
+            || coded_band(band, w, table),
         );
         Ok(())
     })

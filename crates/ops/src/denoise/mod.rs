@@ -10,7 +10,7 @@ mod patch_groups;
 mod patch_matching;
 mod patch_noise;
 mod patch_regression;
-mod sliding_dct;
+pub(crate) mod sliding_dct;
 pub mod tv_chambolle;
 pub mod wavelet;
 

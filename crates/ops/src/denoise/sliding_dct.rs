@@ -262,7 +262,7 @@ const C7: f32 = 0.097_545_16;
 
 /// Orthonormal DCT-II of 8 values.
 #[inline(always)]
-fn dct8(x: [f32; 8]) -> [f32; 8] {
+pub(crate) fn dct8(x: [f32; 8]) -> [f32; 8] {
     let (s0, s1, s2, s3) = (x[0] + x[7], x[1] + x[6], x[2] + x[5], x[3] + x[4]);
     let (d0, d1, d2, d3) = (x[0] - x[7], x[1] - x[6], x[2] - x[5], x[3] - x[4]);
     let (e0, e1, e2, e3) = (s0 + s3, s1 + s2, s1 - s2, s0 - s3);
@@ -280,7 +280,7 @@ fn dct8(x: [f32; 8]) -> [f32; 8] {
 
 /// Its inverse, the orthonormal DCT-III.
 #[inline(always)]
-fn idct8(c: [f32; 8]) -> [f32; 8] {
+pub(crate) fn idct8(c: [f32; 8]) -> [f32; 8] {
     let (p, m) = (C4 * (c[0] + c[4]), C4 * (c[0] - c[4]));
     let (q, n) = (C2 * c[2] + C6 * c[6], C6 * c[2] - C2 * c[6]);
     let (s0, s3, s1, s2) = (p + q, p - q, m + n, m - n);

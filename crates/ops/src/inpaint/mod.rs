@@ -4,6 +4,7 @@
 //! back; a mask that leaves no pixel is an error.
 
 pub mod biharmonic;
+pub mod doubt;
 mod fast_marching;
 mod frame;
 pub mod telea;

@@ -4,6 +4,7 @@ use super::gate::Gate;
 use super::place::Place;
 use super::session::Lights;
 use super::{PROBE_PIXELS, RunOptions};
+use crate::doubt_map::doubt_map;
 use crate::error::Error;
 use crate::pairs::{counterpart, read_page, score};
 use crate::pipeline::Stage;
@@ -13,7 +14,7 @@ use crate::resolve::resolve;
 use crate::step::Step;
 use crate::tiles::{self, Known};
 use restora_data::{Decoded, Entry, FileMeta, Format, ItemError};
-use restora_image::{Cancel, Context, Depth, ErrorKind, Layout, Mask, OpError, Pixels, Raster};
+use restora_image::{Cancel, Context, ErrorKind, Layout, Mask, OpError, Pixels, Raster};
 use restora_metrics::full_reference::CompareOptions;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -217,9 +218,17 @@ impl Belt<'_> {
                     mask.count()
                 ));
             }
+            if let (Some(mask), Some(folder)) = (&mask, &options.doubt_maps)
+                && mask.count() > 0
+            {
+                let map = at("doubt", doubt_map(page, mask, &steps, &cx))?;
+                let path = page_file(folder, entry, number);
+                at("write", write_gray(&map, &path, options))?;
+            }
             if let (Some(mask), Some(folder)) = (left, &options.masks) {
-                let path = folder.join(entry.relative.with_extension("png"));
-                at("write", write_mask(&mask, &path, options))?;
+                let path = page_file(folder, entry, number);
+                let page = at("write", pictured(&mask))?;
+                at("write", write_gray(&page, &path, options))?;
             }
         }
         row.outcome = if changed { Outcome::Restored } else { Outcome::Unchanged };
@@ -337,10 +346,19 @@ fn probed(mask: &Mask) -> Result<Mask, OpError> {
     Ok(Mask::from_fn(probe.size(), |x, y| probe.plane(0).at(x, y) > 0.5))
 }
 
-/// A mask as an 8-bit PNG, white where a pixel is missing.
-fn write_mask(mask: &Mask, path: &Path, options: &RunOptions) -> Result<(), Error> {
-    let raster = pictured(mask)?;
-    let meta = FileMeta::new(Format::Png, Layout::Gray, Depth::U8);
-    let (pages, png) = (std::slice::from_ref(&raster), Format::Png);
+/// Where the mask or the map of a page goes: the name of its file, with the number of the page after the first.
+fn page_file(folder: &Path, entry: &Entry, number: usize) -> PathBuf {
+    let path = folder.join(entry.relative.with_extension("png"));
+    if number == 0 {
+        return path;
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    path.with_file_name(format!("{stem}-{number}.png"))
+}
+
+/// A gray page as PNG.
+fn write_gray(page: &Raster, path: &Path, options: &RunOptions) -> Result<(), Error> {
+    let meta = FileMeta::new(Format::Png, Layout::Gray, page.depth());
+    let (pages, png) = (std::slice::from_ref(page), Format::Png);
     Ok(restora_data::write_file(path, pages, png, &meta, &options.encode, options.overwrite)?)
 }

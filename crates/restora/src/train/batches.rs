@@ -5,7 +5,7 @@ use super::{Damage, Flips, TrainOptions};
 use crate::{Error, model};
 use rayon::prelude::*;
 use restora_data::Dataset;
-use restora_image::{ColorSpace, Context, Image, Raster, Rect, Rng, Sample, Size, to_luma};
+use restora_image::{ColorSpace, Context, Image, Mask, Raster, Rect, Rng, Sample, Size, to_luma};
 use restora_nn::Value;
 use restora_nn::models::Conditioning;
 use restora_nn::train::Batch;
@@ -137,8 +137,12 @@ impl<'a> Batches<'a> {
         };
         let input = planes(&|p, all| {
             all.extend_from_slice(p.degraded.data());
+            let at = all.len();
             for value in self.conditioning.values(p.sigma) {
                 all.resize(all.len() + h * w, value);
+            }
+            if let (Some(mask), true) = (&p.mask, all.len() > at) {
+                mark_missing(&mut all[at..at + h * w], mask);
             }
         });
         let target = planes(&|p, all| all.extend_from_slice(p.clean.data()));
@@ -166,7 +170,9 @@ impl<'a> Batches<'a> {
                 .apply(&mut sample, &cx.at_step(i as u64))
                 .map_err(|source| Error::Step { step: step.id(), source })?;
         }
-        Ok(Pair { clean, degraded: sample.image, sigma: sigma.filter(|_| told) })
+        // Where pixels are missing the net is told which, and that the others are as they were.
+        let sigma = if sample.mask.is_some() { Some(0.0) } else { sigma.filter(|_| told) };
+        Ok(Pair { clean, degraded: sample.image, sigma, mask: sample.mask })
     }
 
     /// The part of an item that is trained on; [`Error::Input`] where the item cannot be used.
@@ -252,6 +258,14 @@ struct Pair {
     clean: Image,
     degraded: Image,
     sigma: Option<f32>,
+    mask: Option<Mask>,
+}
+
+/// Sets the level of noise of missing pixels.
+fn mark_missing(sigma: &mut [f32], mask: &Mask) {
+    for (s, _) in sigma.iter_mut().zip(mask.data()).filter(|(_, missing)| **missing) {
+        *s = Conditioning::MISSING;
+    }
 }
 
 /// One of the eight flips and turns of a square, or of the four of another picture.

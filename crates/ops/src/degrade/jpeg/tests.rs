@@ -32,16 +32,6 @@ fn jpeg_keeps_the_contract() {
     assert_info_matches(&INFO, &Jpeg::default());
 }
 
-#[test]
-fn tables_scale_as_the_independent_jpeg_group_does() {
-    assert_eq!(scaled(&LUMA, 50), LUMA.map(i32::from));
-    assert_eq!(scaled(&CHROMA, 100), [1; 64]);
-    assert_eq!(scaled(&LUMA, 1)[0], 255);
-    // Values of Pillow's `quantization` at quality 75 and 10.
-    assert_eq!(scaled(&LUMA, 75)[..4], [8, 6, 5, 8]);
-    assert_eq!(scaled(&LUMA, 10)[..4], [80, 55, 50, 80]);
-}
-
 /// The DCT by its definition, T.81 A.3.3.
 fn dct_oracle(block: &Block) -> [[f64; 8]; 8] {
     let c = |k: usize, x: usize| {
