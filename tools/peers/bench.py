@@ -69,6 +69,16 @@ CALLS = {
         'func_kw=dict(sigma=SIGMA, wavelet="sym4", method="BayesShrink"))', 1),
     "bm3d/gray": ("bm3d.bm3d(small_noisy, SIGMA)", 1),
     "bm3d/rgb": ("bm3d.bm3d_rgb(small_noisy_rgb, SIGMA)", 1),
+    "opencv/telea-half": ("cv2.inpaint(rgb_u8, half_u8, 3, cv2.INPAINT_TELEA)", 255),
+    "opencv/telea-strokes": ("cv2.inpaint(rgb_u8, strokes_u8, 3, cv2.INPAINT_TELEA)", 255),
+    "opencv/telea-blocks": ("cv2.inpaint(rgb_u8, blocks_u8, 3, cv2.INPAINT_TELEA)", 255),
+    "opencv/navier-stokes-half": ("cv2.inpaint(rgb_u8, half_u8, 3, cv2.INPAINT_NS)", 255),
+    "opencv/navier-stokes-strokes": ("cv2.inpaint(rgb_u8, strokes_u8, 3, cv2.INPAINT_NS)", 255),
+    "opencv/navier-stokes-blocks": ("cv2.inpaint(rgb_u8, blocks_u8, 3, cv2.INPAINT_NS)", 255),
+    "skimage/biharmonic-strokes": (
+        "restoration.inpaint_biharmonic(rgb_u8 / 255, strokes_u8 > 0, channel_axis=-1)", 1),
+    "skimage/biharmonic-blocks": (
+        "restoration.inpaint_biharmonic(rgb_u8 / 255, blocks_u8 > 0, channel_axis=-1)", 1),
     "skimage/ssim": (
         "metrics.structural_similarity(gray, noisy, data_range=1.0, gaussian_weights=True, "
         "sigma=1.5, use_sample_covariance=False)", None),

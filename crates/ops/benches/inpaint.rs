@@ -2,7 +2,7 @@
 
 use divan::{Bencher, counter::ItemsCount};
 use restora_image::{Context, Mask, Operation, Sample, Size};
-use restora_ops::inpaint::{Biharmonic, Telea};
+use restora_ops::inpaint::{Biharmonic, NavierStokes, Telea};
 
 fn main() {
     divan::main();
@@ -31,4 +31,9 @@ fn biharmonic(bencher: Bencher, holes: &str) {
 #[divan::bench(args = ["scattered", "lines", "block"])]
 fn telea(bencher: Bencher, holes: &str) {
     fill(bencher, &Telea::default(), holes);
+}
+
+#[divan::bench(args = ["scattered", "lines", "block"])]
+fn navier_stokes(bencher: Bencher, holes: &str) {
+    fill(bencher, &NavierStokes::default(), holes);
 }

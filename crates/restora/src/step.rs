@@ -86,6 +86,8 @@ steps! {
     Clahe(ops::color::Clahe),
     /// Telea's inpainting.
     Telea(ops::inpaint::Telea),
+    /// Navier-Stokes inpainting.
+    NavierStokes(ops::inpaint::NavierStokes),
     /// A net that was trained to fill holes.
     LearnedInpainting(LearnedInpainting),
     /// Biharmonic inpainting.

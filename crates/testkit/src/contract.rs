@@ -159,7 +159,7 @@ pub fn assert_inpaint_contract(op: &dyn Operation, image: &Image) {
     }
     let block = Rect { x: 33, y: 5, width: size.width - 33, height: size.height - 5 };
     let window = fill(&image.crop(block), Some(mask.crop(block)), &cx).expect("window");
-    assert_eq!(window.data(), filled.crop(block).data(), "{id}: a window around the block");
+    assert!(window.data() == filled.crop(block).data(), "{id}: a window around the block");
     assert_eq!(fill(image, Some(Mask::empty(size)), &cx).expect("empty mask"), *image, "{id}");
     for wrong in [None, Some(Mask::empty(Size::new(3, 2))), Some(Mask::from_fn(size, |_, _| true))]
     {

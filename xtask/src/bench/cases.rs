@@ -4,7 +4,7 @@ use super::pictures::{Pictures, SIGMA, as_u8};
 use anyhow::{Result, anyhow};
 use restora::Step;
 use restora_data::{EncodeOptions, FileMeta, Format, JpegDetail, Limits, decode, encode};
-use restora_image::{Border, Context, Depth, Image, Layout, Pixels, Raster, Sample};
+use restora_image::{Border, Context, Depth, Image, Layout, Mask, Pixels, Raster, Sample};
 use restora_metrics::full_reference::{Psnr, Ssim, SsimBorder, Window, psnr, ssim};
 use restora_ops::color::{Clahe, LightMethod, WhiteBalance, clahe, white_balance};
 use restora_ops::filter::{
@@ -54,6 +54,7 @@ const SMALL_RGB: &str = "256x256 RGB f32";
 /// Every case, in the order of the table. `folder` has the files that the decoders read.
 pub fn cases<'a>(p: &'a Pictures, folder: &Path) -> Result<Vec<Case<'a>>> {
     let mut all = denoisers(p);
+    all.extend(inpainters(p));
     all.extend(filters(p)?);
     all.extend(measures(p)?);
     all.extend(files(p, folder)?);
@@ -115,6 +116,31 @@ fn denoisers(p: &Pictures) -> Vec<Case<'_>> {
             "bilateral, ours chosen by sigma",
             "bilateral:sigma=25/255",
         ),
+    ]
+}
+
+fn inpainters(p: &Pictures) -> Vec<Case<'_>> {
+    let fill = |id, what, mask: &Mask, step: &'static str| {
+        let mask = mask.clone();
+        let step = Step::from_text(step).map_err(|e| e.to_string());
+        let ours = case(id, what, RGB_U8, move |cx| {
+            let step = step.as_ref().map_err(|e| anyhow!("{e}"))?;
+            let mut sample = Sample { mask: Some(mask.clone()), ..Sample::new(p.rgb.clone()) };
+            step.operation().apply(&mut sample, cx)?;
+            Ok(Answer::Image(sample.image))
+        });
+        Case { clean: Some(&p.rgb), ..ours }
+    };
+    vec![
+        fill("opencv/telea-half", "Telea, half missing; peer radius 3", &p.half, "telea"),
+        fill("opencv/telea-strokes", "Telea, strokes; peer radius 3", &p.strokes, "telea"),
+        fill("opencv/telea-blocks", "Telea, blocks; peer radius 3", &p.blocks, "telea"),
+        fill("opencv/telea-half", "Telea, half missing, radius 3", &p.half, "telea:radius=3"),
+        fill("opencv/navier-stokes-half", "Navier-Stokes, half missing", &p.half, "navier-stokes"),
+        fill("opencv/navier-stokes-strokes", "Navier-Stokes, strokes", &p.strokes, "navier-stokes"),
+        fill("opencv/navier-stokes-blocks", "Navier-Stokes, blocks", &p.blocks, "navier-stokes"),
+        fill("skimage/biharmonic-strokes", "biharmonic, strokes", &p.strokes, "biharmonic"),
+        fill("skimage/biharmonic-blocks", "biharmonic, blocks", &p.blocks, "biharmonic"),
     ]
 }
 

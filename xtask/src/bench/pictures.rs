@@ -3,7 +3,8 @@
 use crate::shell::root;
 use anyhow::{Context, Result, ensure};
 use restora_image::{
-    Border, ColorSpace, Depth, Image, Layout, Pixels, Raster, Rect, Size, to_luma,
+    Border, ColorSpace, Context as Run, Depth, Image, Layout, Mask, Pixels, Raster, Rect, Size,
+    to_luma,
 };
 use restora_testkit::noisy;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,10 @@ pub struct Pictures {
     pub small_rgb: Image,
     pub small_noisy: Image,
     pub small_noisy_rgb: Image,
+    /// Missing pixels: every second by chance, crossing strokes six pixels wide, blocks up to 60 wide.
+    pub half: Mask,
+    pub strokes: Mask,
+    pub blocks: Mask,
 }
 
 impl Pictures {
@@ -55,6 +60,17 @@ impl Pictures {
             small_noisy_rgb: degraded_rgb.crop(SMALL),
             noisy: degraded,
             noisy_rgb: degraded_rgb,
+            half: half(),
+            strokes: Mask::from_fn(SIZE, |x, y| {
+                (x + 2 * y) % 90 < 6 || (3 * x + 4 * (512 - y)) % 600 < 30
+            }),
+            blocks: Mask::from_fn(SIZE, |x, y| {
+                [(100, 80, 60, 50), (420, 200, 30, 30), (600, 400, 30, 40)].iter().any(
+                    |(left, top, w, h)| {
+                        (*left..left + w).contains(&x) && (*top..top + h).contains(&y)
+                    },
+                )
+            }),
             rgb,
             gray,
         })
@@ -94,9 +110,20 @@ impl Pictures {
         ] {
             put(name, &as_u8(image)?)?;
         }
+        for (name, mask) in
+            [("half_u8", &self.half), ("strokes_u8", &self.strokes), ("blocks_u8", &self.blocks)]
+        {
+            let white = mask.data().iter().map(|m| if *m { 255 } else { 0 }).collect();
+            put(name, &Raster::new(mask.size(), Layout::Gray, Pixels::U8(white))?)?;
+        }
         std::fs::write(folder.join("inputs.json"), serde_json::to_string(&inputs)?)?;
         Ok(())
     }
+}
+
+fn half() -> Mask {
+    let mut rng = Rng::new(0, "half", 0);
+    Mask::from_fn(SIZE, |_, _| rng.uniform() < 0.5)
 }
 
 /// Rounded and clamped to 8 bits.

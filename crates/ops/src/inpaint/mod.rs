@@ -7,7 +7,10 @@ pub mod biharmonic;
 pub mod doubt;
 mod fast_marching;
 mod frame;
+mod groups;
+pub mod navier_stokes;
 pub mod telea;
 
 pub use biharmonic::{Biharmonic, biharmonic};
+pub use navier_stokes::{NavierStokes, navier_stokes};
 pub use telea::{Telea, telea};
