@@ -41,7 +41,7 @@ pub fn page(report: &Report, title: &str) -> String {
                 "<p class=\"hint\">The first {pictured} of {shown} pictures; all are in the table below.</p>"
             );
         }
-        html.push_str("<p class=\"hint\">Middle of each picture, one pixel to one. Drag the handle: left of it the input, right of it the output.</p>\n");
+        html.push_str("<p class=\"hint\">Middle of each picture (or where most of it was missing), one pixel to one. Drag the handle: left of it the input, right of it the output.</p>\n");
         for item in report.items.iter().filter(|i| i.preview.is_some()) {
             card(&mut html, item);
         }
@@ -80,13 +80,21 @@ fn summary(html: &mut String, report: &Report) {
 
 fn card(html: &mut String, item: &ItemReport) {
     let Some(preview) = &item.preview else { return };
+    let (mask, switch) = preview.filled.as_ref().map_or_else(Default::default, |filled| {
+        let mask = format!(
+            "<img class=\"mask\" alt=\"filled pixels\" src=\"data:image/png;base64,{filled}\">"
+        );
+        let switch =
+            "<label class=\"switch\"><input type=\"checkbox\" checked>filled pixels marked</label>";
+        (mask, switch)
+    });
     let _ = writeln!(
         html,
         "<section><div class=\"ba\" style=\"width:{w}px;aspect-ratio:{w}/{h}\">\
          <img alt=\"after\" src=\"data:image/jpeg;base64,{after}\">\
          <img class=\"before\" alt=\"before\" src=\"data:image/jpeg;base64,{before}\">\
-         <i></i><input type=\"range\" min=\"0\" max=\"100\" value=\"50\" aria-label=\"before or after\"></div>\
-         <div class=\"facts\"><h3>{id}</h3><img class=\"thumb\" alt=\"whole picture\" src=\"data:image/jpeg;base64,{thumb}\">",
+         {mask}<i></i><input type=\"range\" min=\"0\" max=\"100\" value=\"50\" aria-label=\"before or after\"></div>\
+         <div class=\"facts\"><h3>{id}</h3>{switch}<img class=\"thumb\" alt=\"whole picture\" src=\"data:image/jpeg;base64,{thumb}\">",
         w = preview.width,
         h = preview.height,
         after = preview.after,
@@ -217,6 +225,9 @@ h1{font-size:1.6rem;margin:0 0 1rem}h2{font-size:1.2rem;margin:2rem 0 .6rem}h3{f
 section{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1.2rem;border-top:1px solid var(--line);padding:1rem 0}
 .ba{position:relative;max-width:100%;flex:none;overflow:hidden;border-radius:.4rem;--cut:50%}
 .ba img{position:absolute;inset:0;width:100%;height:100%;display:block;user-select:none}
+.ba .mask{image-rendering:pixelated;transition:opacity .15s}.ba .mask.off{opacity:0}
+.switch{display:inline-flex;align-items:center;gap:.4rem;font-size:.9rem;margin:0 0 .4rem;cursor:pointer}
+.switch::after{content:'';width:.8rem;height:.8rem;border:1px solid #ff00aa;background:#ff00aa46}
 .ba .before{clip-path:inset(0 calc(100% - var(--cut)) 0 0)}
 .ba i{position:absolute;top:0;bottom:0;left:var(--cut);width:2px;margin-left:-1px;background:#fff;box-shadow:0 0 4px #000a}
 .ba i::after{content:'\\2194';position:absolute;top:50%;left:50%;transform:translate(-50%,-50%);background:#fff;color:#222;border-radius:1rem;padding:.1rem .45rem;box-shadow:0 0 4px #0008}
@@ -230,12 +241,34 @@ td,th{padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);vertical-a
 
 const SCRIPT: &str = "\
 document.querySelectorAll('.ba').forEach(b=>{const r=b.querySelector('input');r.addEventListener('input',()=>b.style.setProperty('--cut',r.value+'%'))});
+document.querySelectorAll('.switch input').forEach(s=>s.addEventListener('change',()=>s.closest('section').querySelector('.mask').classList.toggle('off',!s.checked)));
 ";
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::Failure;
+
+    #[test]
+    fn what_was_filled_lies_over_the_picture_and_can_be_switched_off() {
+        let card = |filled: Option<&str>| {
+            let preview = crate::report::Preview {
+                thumbnail: String::new(),
+                before: String::new(),
+                after: String::new(),
+                filled: filled.map(str::to_owned),
+                width: 30,
+                height: 20,
+            };
+            let item = ItemReport { preview: Some(preview), ..ItemReport::new(0, "a.png".into()) };
+            page(&Report { items: vec![item], ..Report::default() }, "x")
+        };
+        let html = card(Some("cGljdHVyZQ=="));
+        assert!(html.contains("<img class=\"mask\"") && html.contains("base64,cGljdHVyZQ=="));
+        assert!(html.contains("<input type=\"checkbox\" checked>"));
+        let plain = card(None);
+        assert!(!plain.contains("<img class=\"mask\"") && !plain.contains("checkbox\" checked"));
+    }
 
     #[test]
     fn names_of_files_cannot_break_out_of_the_page() {

@@ -100,6 +100,35 @@ impl MaskSource {
         }
     }
 
+    /// Changes when a mask does: of the names and bytes of the files that the masks are read from; 0 where
+    /// pictures carry them.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be read.
+    pub fn checksum(&self) -> Result<u32, Error> {
+        let Self::Path(root) = self else { return Ok(0) };
+        let mut hasher = crc32fast::Hasher::new();
+        let mut waiting = vec![root.clone()];
+        while let Some(path) = waiting.pop() {
+            let io = |source| Error::Io { path: path.clone(), source };
+            if path.is_dir() {
+                let entries = std::fs::read_dir(&path).map_err(io)?;
+                let mut paths: Vec<PathBuf> =
+                    entries.map(|e| Ok(e?.path())).collect::<std::io::Result<_>>().map_err(io)?;
+                paths.sort();
+                waiting.extend(paths);
+                continue;
+            }
+            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+            let bytes = std::fs::read(&path).map_err(io)?;
+            hasher.update(&(name.len() as u64).to_le_bytes());
+            hasher.update(name.as_bytes());
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(&bytes);
+        }
+        Ok(hasher.finalize())
+    }
+
     /// Finishes a page whose missing pixels were filled: what was transparent is seen now.
     pub fn show(&self, page: &mut Raster, mask: &Mask) {
         if *self != Self::Alpha || !page.layout.has_alpha() {
@@ -181,6 +210,27 @@ mod tests {
             assert_eq!(marks(0.0), [true, false, false, false]);
             assert_eq!(marks(5.0), [true, true, true, false]);
         }
+    }
+
+    #[test]
+    fn the_checksum_follows_names_and_contents_of_the_masks() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        let sum = || MaskSource::Path(root.into()).checksum().unwrap();
+        std::fs::create_dir(root.join("sub")).unwrap();
+        std::fs::write(root.join("a.png"), b"one").unwrap();
+        std::fs::write(root.join("sub/b.png"), b"two").unwrap();
+        let first = sum();
+        assert_eq!(sum(), first);
+        std::fs::write(root.join("sub/b.png"), b"owt").unwrap();
+        let second = sum();
+        assert_ne!(second, first);
+        std::fs::rename(root.join("sub/b.png"), root.join("sub/c.png")).unwrap();
+        assert!(![first, second].contains(&sum()));
+        let file = |name: &str| MaskSource::Path(root.join(name)).checksum();
+        assert_ne!(file("a.png").unwrap(), file("sub/c.png").unwrap());
+        assert!(file("none.png").is_err());
+        assert_eq!(MaskSource::Alpha.checksum().unwrap(), 0);
     }
 
     #[test]

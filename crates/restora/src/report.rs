@@ -71,13 +71,16 @@ pub struct Scores {
 pub struct Preview {
     /// The whole picture, small.
     pub thumbnail: String,
-    /// The middle of the input at full size.
+    /// The middle of the input, or where most of it is missing, at full size.
     pub before: String,
-    /// The middle of the output at full size.
+    /// The same of the output.
     pub after: String,
-    /// Width of the two crops.
+    /// What of the crop was missing and is filled: a picture to lay over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filled: Option<String>,
+    /// Width of the crops.
     pub width: u32,
-    /// Height of the two crops.
+    /// Height of the crops.
     pub height: u32,
 }
 

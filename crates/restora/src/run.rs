@@ -107,11 +107,17 @@ impl RunOptions {
     }
 
     /// The options that decide what is written, as text: a resumed run must have the same.
-    fn fingerprint(&self) -> String {
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a mask cannot be read.
+    fn fingerprint(&self) -> Result<String, Error> {
         let pipeline = serde_json::to_string(&self.pipeline.steps).unwrap_or_default();
         let (format, depth, seed) = (self.format, self.depth, self.seed);
-        let mask = self.mask.as_ref().map_or(String::new(), |mask| format!(", mask {mask:?}"));
-        format!("steps {pipeline}, format {format:?}, depth {depth:?}, seed {seed}{mask}")
+        let mask = match &self.mask {
+            Some(mask) => format!(", mask {mask:?} {:08x}", mask.checksum()?),
+            None => String::new(),
+        };
+        Ok(format!("steps {pipeline}, format {format:?}, depth {depth:?}, seed {seed}{mask}"))
     }
 }
 
@@ -149,7 +155,7 @@ pub fn run(
                 (false, true) => Earlier::Discard,
                 (false, false) => Earlier::Refuse,
             };
-            let (journal, finished) = Journal::open(folder, &options.fingerprint(), earlier)?;
+            let (journal, finished) = Journal::open(folder, &options.fingerprint()?, earlier)?;
             sweep(folder)?;
             (Some(journal), finished)
         }
@@ -224,4 +230,27 @@ fn sweep(folder: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_whose_mask_changed_is_not_the_same_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let mask = dir.path().join("mask.png");
+        let fingerprint = || {
+            let mut options =
+                RunOptions::new(Pipeline::from_texts(&["telea"]).unwrap(), "out".into());
+            options.mask = Some(MaskSource::Path(mask.clone()));
+            options.fingerprint()
+        };
+        assert!(fingerprint().is_err(), "there is no mask");
+        std::fs::write(&mask, b"first").unwrap();
+        let first = fingerprint().unwrap();
+        assert_eq!(fingerprint().unwrap(), first);
+        std::fs::write(&mask, b"other").unwrap();
+        assert_ne!(fingerprint().unwrap(), first);
+    }
 }

@@ -97,7 +97,7 @@ pub fn apply(
     if let Some(mask) = known.mask.filter(|m| m.size() != size) {
         return Err(OpError::SizeMismatch { what: "mask", wanted: size, got: mask.size() });
     }
-    let run = |image: Image, origin, mask: Option<Mask>| -> Result<Sample, OpError> {
+    let run = |(first, steps): (usize, &[Step]), image: Image, origin, mask| {
         let mut sample = Sample::new(image);
         sample.origin = origin;
         sample.noise = known.noise.cloned();
@@ -105,19 +105,28 @@ pub fn apply(
         known.id.clone_into(&mut sample.meta.id);
         for (i, step) in steps.iter().enumerate() {
             cx.check()?;
-            step.operation().apply(&mut sample, &cx.at_step(i as u64))?;
+            step.operation().apply(&mut sample, &cx.at_step((first + i) as u64))?;
         }
-        Ok(sample)
+        Ok::<_, OpError>(sample)
     };
     if size.pixels() <= tiling.whole_up_to {
-        let sample = run(raster.to_image(), (0, 0), known.mask.cloned())?;
+        let sample = run((0, steps), raster.to_image(), (0, 0), known.mask.cloned())?;
         *raster = Raster::from_image(&sample.image, raster.depth())?;
         return Ok(sample.mask);
     }
     if steps.iter().any(Step::fills) && known.mask.is_some_and(|m| m.count() == size.len()) {
         return Err(OpError::Input(format!("the mask marks every pixel of {size}")));
     }
-    let fills_only = steps.iter().all(Step::fills);
+    // What fills first fills each hole once, however many tiles it crosses.
+    let first = known.mask.map_or(0, |_| steps.iter().take_while(|s| s.fills()).count());
+    if let Some(mask) = known.mask.filter(|_| first > 0) {
+        let fill = |image, at, mask| Ok(run((0, &steps[..first]), image, at, Some(mask))?.image);
+        fill_holes(raster, mask, grid(&steps[..first], tiling), tiling, cx, fill)?;
+    }
+    let steps = &steps[first..];
+    if steps.is_empty() {
+        return Ok(known.mask.cloned());
+    }
     let (align, margin) = grid(steps, tiling);
     let side = tiling.side.div_ceil(align) * align;
     let strip = side.max(margin);
@@ -127,24 +136,18 @@ pub fn apply(
         let mut done = Raster::zeros(Size::new(size.width, height), raster.layout, raster.depth());
         for x in (0..size.width).step_by(side as usize) {
             let core = Rect { x, y, width: side.min(size.width - x), height };
-            if let Some(mask) = known.mask.filter(|_| fills_only)
-                && !holes::any_missing(mask, core)
-            {
-                done.write_tile(&raster.tile(core), core.size().rect(), (x, 0));
-                continue;
-            }
             let plain = core.grown(margin, size);
             let window = match known.mask {
                 Some(mask) if steps.iter().any(Step::fills) => {
-                    // Rows before the last strip are written; of what only fills, all that is known
-                    // in them is as it was.
-                    let top = if fills_only { 0 } else { y.saturating_sub(strip) };
+                    // Rows before the last strip are written.
+                    let top = y.saturating_sub(strip);
                     holes::window(mask, plain, (margin, align), top, tiling.whole_up_to)
                 }
                 _ => plain,
             };
             let mask = known.mask.map(|mask| mask.crop(window));
-            let result = run(raster.tile(window), (window.x, window.y), mask)?.image;
+            let origin = (window.x, window.y);
+            let result = run((first, steps), raster.tile(window), origin, mask)?.image;
             let inner = Rect { x: core.x - window.x, y: core.y - window.y, ..core };
             done.write_tile(&result, inner, (x, 0));
             cx.progress.step(u64::from(y) * u64::from(size.width) + u64::from(x), size.pixels());
@@ -157,6 +160,42 @@ pub fn apply(
         raster.write_rows(&rows, at);
     }
     Ok(known.mask.cloned())
+}
+
+/// Fills the holes of a large picture in place, in windows that hold whole holes: what is known stays
+/// as it is and what is missing is never read, so that no window sees what another one wrote. A hole too
+/// large for a window is filled tile by tile from what is near.
+fn fill_holes(
+    raster: &mut Raster,
+    mask: &Mask,
+    (align, margin): (u32, u32),
+    tiling: &Tiling,
+    cx: &Context,
+    fill: impl Fn(Image, (u32, u32), Mask) -> Result<Image, OpError>,
+) -> Result<(), OpError> {
+    let size = raster.size;
+    let side = tiling.side.div_ceil(align) * align;
+    let mut left = mask.clone();
+    for y in (0..size.height).step_by(side as usize) {
+        for x in (0..size.width).step_by(side as usize) {
+            let (width, height) = (side.min(size.width - x), side.min(size.height - y));
+            let core = Rect { x, y, width, height };
+            if !holes::any_missing(&left, core) {
+                continue;
+            }
+            cx.check()?;
+            let whole = holes::whole(mask, core, (margin, align), tiling.whole_up_to);
+            let (held, window) = whole.unwrap_or((core, core.grown(margin, size)));
+            let filled = fill(raster.tile(window), (window.x, window.y), mask.crop(window))?;
+            let inner = Rect { x: held.x - window.x, y: held.y - window.y, ..held };
+            raster.write_tile(&filled, inner, (held.x, held.y));
+            for y in held.y..held.y + held.height {
+                (held.x..held.x + held.width).for_each(|x| left.set(x as usize, y as usize, false));
+            }
+            cx.progress.step(u64::from(y) * u64::from(size.width) + u64::from(x), size.pixels());
+        }
+    }
+    Ok(())
 }
 
 /// A picture small enough to be measured at once: the raster itself up to `limit` pixels, else nine

@@ -8,7 +8,7 @@ use crate::doubt_map::doubt_map;
 use crate::error::Error;
 use crate::pairs::{counterpart, read_page, score};
 use crate::pipeline::Stage;
-use crate::preview;
+use crate::preview::Crop;
 use crate::report::{Failure, ItemReport, Outcome, Scores};
 use crate::resolve::resolve;
 use crate::step::Step;
@@ -145,7 +145,6 @@ impl Belt<'_> {
             None => None,
         };
         let first = pages.first().ok_or_else(|| ("decode", Error::Fault("no page".into())))?;
-        let before = (options.previews > row.index).then(|| preview::middle(first));
         let score_before = match &reference {
             Some(clean) => Some(at("score", score(clean, first, &conventions, None, &cx))?),
             None => None,
@@ -153,10 +152,15 @@ impl Belt<'_> {
 
         let pipeline = self.lights.pipeline(&options.pipeline, &entry.id);
         let mut changed = false;
+        let mut crop = None;
+        let mut filled = None;
         for (number, page) in pages.iter_mut().enumerate() {
             // Every page its own stream of random numbers; the first one has the item's name.
             let id = if number == 0 { row.id.clone() } else { format!("{}#{number}", row.id) };
             let mask = at("mask", self.mask(entry, page))?;
+            if number == 0 && options.previews > row.index {
+                crop = Some(Crop::of(page, mask.as_ref()));
+            }
             let (mut steps, noise) = if options.diagnose {
                 let probe = tiles::probe(page, PROBE_PIXELS);
                 let gpu = options.gpu.as_ref();
@@ -225,10 +229,13 @@ impl Belt<'_> {
                 let path = page_file(folder, entry, number);
                 at("write", write_gray(&map, &path, options))?;
             }
-            if let (Some(mask), Some(folder)) = (left, &options.masks) {
+            if let (Some(mask), Some(folder)) = (&left, &options.masks) {
                 let path = page_file(folder, entry, number);
-                let page = at("write", pictured(&mask))?;
+                let page = at("write", pictured(mask))?;
                 at("write", write_gray(&page, &path, options))?;
+            }
+            if number == 0 && steps.iter().any(Step::fills) {
+                filled = left;
             }
         }
         row.outcome = if changed { Outcome::Restored } else { Outcome::Unchanged };
@@ -269,13 +276,13 @@ impl Belt<'_> {
         }
         // What a lossy format kept of the result is what counts.
         let lossy = format == Format::Jpeg && (changed || converted);
-        if lossy && (before.is_some() || reference.is_some()) {
+        if lossy && (crop.is_some() || reference.is_some()) {
             let bytes =
                 std::fs::read(&target).map_err(|source| Error::Io { path: target.clone(), source });
             pages = at("score", restora_data::decode(&at("score", bytes)?, &options.limits))?.pages;
         }
-        if let Some(before) = before {
-            row.preview = Some(at("score", preview::preview(&before, &pages[0]))?);
+        if let Some(crop) = crop {
+            row.preview = Some(at("score", crop.preview(&pages[0], filled.as_ref()))?);
         }
         if let (Some(clean), Some(before)) = (&reference, score_before) {
             row.scores = Some(Scores {

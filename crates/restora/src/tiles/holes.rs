@@ -40,6 +40,28 @@ pub fn window(mask: &Mask, plain: Rect, (margin, align): (u32, u32), top: u32, l
     if roomy.size().pixels() > limit { plain } else { roomy }
 }
 
+/// `core` grown until no hole leaves it, and the same with `margin` of surroundings, its origin a
+/// multiple of `align`; `None` if that takes more than `limit` pixels, unless nothing less is known.
+pub fn whole(
+    mask: &Mask,
+    core: Rect,
+    (margin, align): (u32, u32),
+    limit: u64,
+) -> Option<(Rect, Rect)> {
+    let mut held = core;
+    loop {
+        let roomy = aligned(held.grown(margin, mask.size()), align);
+        if roomy.size().pixels() > limit && any(mask, core.grown(margin, mask.size()), false) {
+            return None;
+        }
+        let grown = grown_at_holes(mask, held, 0);
+        if grown == held {
+            return Some((held, roomy));
+        }
+        held = grown;
+    }
+}
+
 /// The window with [`GROWTH`] more pixels on each side where a missing pixel lies at its edge.
 fn grown_at_holes(mask: &Mask, window: Rect, top: u32) -> Rect {
     let Rect { x, y, width, height } = window;
@@ -88,6 +110,19 @@ mod tests {
         assert_eq!(window(&mask, plain, (48, 24), 0, 100_000), plain, "too large to be held");
         let apart = Rect { x: 240, y: 240, width: 240, height: 240 };
         assert_eq!(window(&mask, apart, (48, 24), 0, 1 << 20), apart);
+    }
+
+    #[test]
+    fn whole_holes_are_held_with_room_around_them_or_not_at_all() {
+        let size = Size::new(1000, 800);
+        let mask = Mask::from_fn(size, |x, y| y == 100 && (50..700).contains(&x));
+        let core = Rect { x: 240, y: 0, width: 240, height: 240 };
+        let (held, roomy) = whole(&mask, core, (48, 24), 1 << 20).unwrap();
+        assert!(held.x <= 49 && held.x + held.width > 700 && held.width < 800, "{held:?}");
+        assert!(roomy.x + 48 <= held.x.max(48) && roomy.x % 24 == 0 && roomy.height >= 288);
+        assert_eq!(whole(&mask, core, (48, 24), 100_000), None);
+        let all = Mask::from_fn(size, |x, _| x < 900);
+        assert!(whole(&all, core, (48, 24), 100_000).unwrap().0.width > 900);
     }
 
     #[test]
