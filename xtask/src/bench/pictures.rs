@@ -3,8 +3,7 @@
 use crate::shell::root;
 use anyhow::{Context, Result, ensure};
 use restora_image::{
-    Border, ColorSpace, Context as Run, Depth, Image, Layout, Mask, Pixels, Raster, Rect, Size,
-    to_luma,
+    Border, ColorSpace, Depth, Image, Layout, Mask, Pixels, Raster, Rect, Rng, Size, to_luma,
 };
 use restora_testkit::noisy;
 use std::path::{Path, PathBuf};
