@@ -2,7 +2,7 @@
 
 use divan::{Bencher, counter::ItemsCount};
 use restora_image::{Context, Mask, Operation, Sample, Size};
-use restora_ops::inpaint::{Biharmonic, NavierStokes, Telea};
+use restora_ops::inpaint::{Aloha, Biharmonic, Hbe, NavierStokes, Telea};
 
 fn main() {
     divan::main();
@@ -36,4 +36,14 @@ fn telea(bencher: Bencher, holes: &str) {
 #[divan::bench(args = ["scattered", "lines", "block"])]
 fn navier_stokes(bencher: Bencher, holes: &str) {
     fill(bencher, &NavierStokes::default(), holes);
+}
+
+#[divan::bench(args = ["scattered", "lines", "block"])]
+fn hbe(bencher: Bencher, holes: &str) {
+    fill(bencher, &Hbe::default(), holes);
+}
+
+#[divan::bench(args = ["scattered", "lines", "block"])]
+fn aloha(bencher: Bencher, holes: &str) {
+    fill(bencher, &Aloha::default(), holes);
 }

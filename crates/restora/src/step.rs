@@ -92,6 +92,10 @@ steps! {
     LearnedInpainting(LearnedInpainting),
     /// Biharmonic inpainting.
     Biharmonic(ops::inpaint::Biharmonic),
+    /// Annihilating-filter low-rank Hankel completion.
+    Aloha(ops::inpaint::Aloha),
+    /// Bayesian inpainting with groups of similar patches.
+    Hbe(ops::inpaint::Hbe),
     /// White Gaussian noise.
     GaussianNoise(ops::degrade::GaussianNoise),
     /// Noise that grows with the signal.

@@ -362,9 +362,15 @@ mod tests {
             };
             let whole = run(&Tiling::default());
             let tiles = Tiling { whole_up_to: 110_000, side: 72, global_margin: 24 };
-            // A net sees more than the window.
-            let local = info.id != "learned-inpainting";
-            assert!(!local || run(&tiles) == whole, "{}", info.id);
+            let tiled = run(&tiles);
+            // What stands on a grid of its own looks further than a tile's surroundings.
+            if steps[0].operation().alignment() == 1 {
+                assert!(tiled == whole, "{}", info.id);
+            }
+            let (tiled, all) = (tiled.to_image(), whole.to_image());
+            for (a, b) in tiled.data().iter().zip(all.data()) {
+                assert!((a - b).abs() < 0.05, "{}: {a} {b}", info.id);
+            }
             // Too little room for the whole line: near to it, and only the holes change.
             let small = run(&Tiling { whole_up_to: 30_000, ..tiles }).to_image();
             let (whole, given) = (whole.to_image(), given.to_image());

@@ -9,6 +9,7 @@ mod npz;
 
 pub use contract::{
     assert_contract, assert_contract_within, assert_info_matches, assert_inpaint_contract,
+    assert_inpaint_contract_within,
 };
 pub use npz::{LightSet, light_set};
 

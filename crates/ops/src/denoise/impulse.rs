@@ -13,8 +13,9 @@
 //! enter (nor do places whose neighbors are close to the spike value). Below 0.2 % the plane is taken to have no impulses and is returned as it is. Otherwise every
 //! pixel at a spike value counts as hit, except in an area that is truly black or white: more such
 //! pixels in 7x7 than chance explains, and nothing between that contradicts. `random` impulses have
-//! any value: a pixel is hit where the four nearest in value of its eight neighbors are still far
-//! (ROAD, Garnett et al.), or where a first restoration is far from it.
+//! any value: an estimate of the picture and the probability that a pixel was hit are found in turn, each
+//! from the other, with the share of hits (see `random.rs`); a pixel counts as hit where that is above one
+//! half.
 //!
 //! **What they were.** A weighted mean of the nearest known pixels is the start; then, with a falling
 //! threshold `t_k`, the hit pixels are replaced again and again by what remains of the picture when
@@ -25,18 +26,22 @@
 //! x_(k+1) = x_0 where known, S_(t_k)(x_k) where hit,    t_k = 0.2 .. 0.01, geometric
 //! ```
 //!
+//! For `random` the start is the estimate, and the first threshold 0.1.
+//!
 //! Cost: about 55 ms per megapixel and iteration on one core with AVX-512. Planes are treated one by one, since
 //! impulses usually hit the channels independently. Border: `reflect`.
 //!
 //! References: O. G. Guleryuz, "Nonlinear approximation based image recovery using adaptive sparse
 //! reconstructions and iterated denoising", IEEE TIP 15 (2006), doi:10.1109/TIP.2005.863057 (part I)
-//! and doi:10.1109/TIP.2005.863055 (part II); R. Garnett et al., "A universal noise removal algorithm
-//! with an impulse detector", IEEE TIP 14 (2005), doi:10.1109/TIP.2005.857261.
+//! and doi:10.1109/TIP.2005.863055 (part II). Kind `random` poses the problem of K. H. Jin, J. C. Ye, "Sparse and
+//! low-rank decomposition of a Hankel structured matrix for impulse noise removal", IEEE TIP 27 (2018),
+//! doi:10.1109/TIP.2017.2771471, arXiv:1510.05559, with sparse cosine blocks in place of low-rank Hankel matrices.
 
 mod detection;
+mod random;
 
 use super::sliding_dct::{REACH, sliding_dct};
-use detection::{SATURATED, find_fixed, find_random};
+use detection::{SATURATED, find_fixed};
 use restora_image::{
     Context, Image, Mask, OpError, OpInfo, Operation, ParamInfo, Plane, PlaneRef, Sample,
     for_each_band,
@@ -130,7 +135,9 @@ pub const INFO: OpInfo = OpInfo {
 /// First and last threshold of the filling, nominal range. The first keeps only edges of more than
 /// a fifth of the range over a block; the last lies at the coefficients of 8-bit rounding and faint
 /// texture.
-const THRESHOLDS: (f32, f32) = (0.2, 0.01);
+pub(crate) const THRESHOLDS: (f32, f32) = (0.2, 0.01);
+/// First threshold where the start is an estimate already.
+const LATE_THRESHOLD: f32 = 0.1;
 /// Farthest known pixel that the start looks for.
 const SEARCH: usize = 16;
 
@@ -144,13 +151,31 @@ pub fn impulse(input: &Image, options: &Impulse, cx: &Context) -> Result<Image, 
     if input.size().is_empty() {
         return Ok(input.clone());
     }
-    input.map_planes(|plane| {
-        let hit = match options.kind {
-            ImpulseKind::Fixed => find_fixed(plane, options),
-            ImpulseKind::Random => find_random(plane, options.iterations, cx)?,
-        };
-        fill_scattered(plane, &hit, options.iterations, cx)
+    input.map_planes(|plane| match options.kind {
+        ImpulseKind::Fixed => {
+            fill_scattered(plane, &find_fixed(plane, options), options.iterations, cx)
+        }
+        ImpulseKind::Random => {
+            let found = random::find(plane, cx)?;
+            let width = plane.width();
+            let hit = Mask::from_fn(plane.size(), |x, y| found.trust[y * width + x] < 0.5);
+            let mut filled = Plane::from_fn(plane.size(), |x, y| {
+                if hit.at(x, y) { found.estimate.row(y)[x] } else { plane.at(x, y) }
+            });
+            let from = (LATE_THRESHOLD, THRESHOLDS.1);
+            shrink_scattered(&mut filled, &hit, from, options.iterations, cx)?;
+            Ok(filled)
+        }
     })
+}
+
+/// The share of the pixels of a plane that are impulses of any value, in `[0.01, 0.8]`; 0 for a plane
+/// without pixels. Texture counts as far as no sum of few cosines explains it.
+///
+/// # Errors
+/// [`OpError::Cancelled`].
+pub fn random_impulse_share(plane: PlaneRef<'_>, cx: &Context) -> Result<f32, OpError> {
+    if plane.size().is_empty() { Ok(0.0) } else { Ok(random::find(plane, cx)?.share) }
 }
 
 /// The pixels of a plane that were hit by impulses of one dark and one bright value; nothing is
@@ -191,17 +216,30 @@ pub fn fill_scattered(
         }
         Ok(())
     })?;
-    let mut smooth = Plane::zeros(size);
-    let ratio = THRESHOLDS.1 / THRESHOLDS.0;
+    shrink_scattered(&mut filled, hit, THRESHOLDS, iterations, cx)?;
+    Ok(filled)
+}
+
+/// The rounds of cosine shrinkage of [`fill_scattered`], from the estimate that `filled` holds and
+/// between two thresholds.
+pub(crate) fn shrink_scattered(
+    filled: &mut Plane,
+    hit: &Mask,
+    (first, last): (f32, f32),
+    iterations: u32,
+    cx: &Context,
+) -> Result<(), OpError> {
+    let mut smooth = Plane::zeros(filled.size);
+    let ratio = last / first;
     for k in 0..iterations {
-        let t = THRESHOLDS.0 * ratio.powf(k as f32 / (iterations - 1).max(1) as f32);
+        let t = first * ratio.powf(k as f32 / (iterations - 1).max(1) as f32);
         sliding_dct(filled.as_ref(), t, &mut smooth.data, cx)?;
         for ((out, smooth), hit) in filled.data.iter_mut().zip(&smooth.data).zip(hit.data()) {
             *out = if *hit { *smooth } else { *out };
         }
         cx.progress.step(u64::from(k) + 1, u64::from(iterations));
     }
-    Ok(filled)
+    Ok(())
 }
 
 /// The mean of the known pixels of the smallest window with at least three, weighted by the inverse
@@ -253,7 +291,7 @@ impl Operation for Impulse {
         Ok(())
     }
 
-    /// The whole image where spike values or their density are measured on it.
+    /// The whole image where spike values or the share of hits are measured on it.
     fn reach(&self) -> Option<u32> {
         let fill = SEARCH as u32 + REACH as u32 * self.iterations;
         match self.kind {
@@ -261,11 +299,7 @@ impl Operation for Impulse {
                 self.low.and(self.high).and(self.density)?;
                 Some(SATURATED as u32 + fill)
             }
-            // Restored once to find the hits, and once to remove them.
-            ImpulseKind::Random => {
-                let find = 1 + SEARCH as u32 + REACH as u32 * (self.iterations.min(6) + 1);
-                Some(find + fill)
-            }
+            ImpulseKind::Random => None,
         }
     }
 

@@ -6,17 +6,19 @@ pub mod impulse;
 pub mod lichi;
 pub mod nl_means;
 pub mod nl_ridge;
-mod patch_groups;
-mod patch_matching;
-mod patch_noise;
-mod patch_regression;
+pub(crate) mod patch_groups;
+pub(crate) mod patch_matching;
+pub(crate) mod patch_noise;
+pub(crate) mod patch_regression;
 pub(crate) mod sliding_dct;
 pub mod tv_chambolle;
 pub mod wavelet;
 
 pub use anscombe::{anscombe, inverse_anscombe, stabilized};
 pub use bm3d::{Bm3d, Bm3dStages, bm3d, bm3d_signal_dependent};
-pub use impulse::{Impulse, ImpulseKind, fill_scattered, impulse, impulse_mask};
+pub use impulse::{
+    Impulse, ImpulseKind, fill_scattered, impulse, impulse_mask, random_impulse_share,
+};
 pub use lichi::{Lichi, lichi, lichi_signal_dependent};
 pub use nl_means::{NlMeans, nl_means};
 pub use nl_ridge::{NlRidge, nl_ridge, nl_ridge_signal_dependent};

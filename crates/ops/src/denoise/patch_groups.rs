@@ -12,7 +12,7 @@ use restora_image::{Context, OpError, Size, map_bands, simd};
 
 /// Where patches are and how they are grouped.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Grid {
+pub(crate) struct Grid {
     /// Size of the image.
     pub size: Size,
     /// Side of a patch in pixels, at most that of the image.
@@ -26,11 +26,11 @@ pub(super) struct Grid {
 }
 
 /// Grid rows per band: fixed, as the order of sums depends on it.
-pub(super) const BAND: usize = 8;
+pub(crate) const BAND: usize = 8;
 /// Values that are handled together.
-pub(super) const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 /// Largest side of a patch.
-pub(super) const MAX_PATCH: usize = 16;
+pub(crate) const MAX_PATCH: usize = 16;
 
 impl Grid {
     pub fn new(size: Size, patch: u32, step: u32, window: u32, count: u32) -> Self {
@@ -65,7 +65,7 @@ impl Grid {
 
 /// Weighted sums of the patches of a band.
 #[derive(Debug)]
-pub(super) struct Sums {
+pub(crate) struct Sums {
     /// First image row.
     top: usize,
     width: usize,
@@ -123,7 +123,7 @@ fn add_rows<const P: usize>(plane: &mut [f32], w: usize, weight: f32, patch: &[f
 
 /// Copies the patch with its upper left corner at pixel `at` of `plane`.
 #[inline(always)]
-pub(super) fn gather(out: &mut [f32], plane: &[f32], at: usize, width: usize, patch: usize) {
+pub(crate) fn gather(out: &mut [f32], plane: &[f32], at: usize, width: usize, patch: usize) {
     match patch {
         6 => copy_rows::<6>(out, &plane[at..], width),
         7 => copy_rows::<7>(out, &plane[at..], width),
@@ -150,7 +150,7 @@ fn copy_rows<const P: usize>(out: &mut [f32], plane: &[f32], width: usize) {
 /// Calls `work` with the pixel positions of the patches of every group and returns the weighted
 /// means of what it adds: `outputs` planes end to end, with `weights` planes of weights that the
 /// outputs take in turn. `scratch` makes the memory that `work` reuses.
-pub(super) fn aggregate<S>(
+pub(crate) fn aggregate<S>(
     grid: &Grid,
     matches: &Matches,
     outputs: usize,

@@ -14,13 +14,13 @@ const TOGETHER: usize = 128;
 
 /// The groups of an image: for every reference patch the displacements of its patches.
 #[derive(Debug, Default)]
-pub(super) struct Matches {
+pub(crate) struct Matches {
     /// One entry per [`BAND`] rows of reference patches.
     pub bands: Vec<BandMatches>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct BandMatches {
+pub(crate) struct BandMatches {
     /// Displacements of all groups, as index into the window in raster order.
     pub displacements: Vec<u16>,
     /// Number of displacements of each group.

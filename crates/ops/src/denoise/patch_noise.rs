@@ -130,7 +130,7 @@ fn box_sums(plane: &[f32], w: usize, patch: usize) -> Vec<f32> {
 }
 
 /// Gray as it is, RGB in the opponent space.
-pub(super) fn decorrelated(image: &Image, op: &'static str) -> Result<Image, OpError> {
+pub(crate) fn decorrelated(image: &Image, op: &'static str) -> Result<Image, OpError> {
     match image.space() {
         ColorSpace::Gray => Ok(image.clone()),
         ColorSpace::Srgb | ColorSpace::LinearRgb => to_opponent(image),
@@ -139,7 +139,7 @@ pub(super) fn decorrelated(image: &Image, op: &'static str) -> Result<Image, OpE
 }
 
 /// Back from [`decorrelated`] to the space and alpha of `like`.
-pub(super) fn correlated(image: Image, like: &Image) -> Result<Image, OpError> {
+pub(crate) fn correlated(image: Image, like: &Image) -> Result<Image, OpError> {
     let mut out = match image.space() {
         ColorSpace::Opponent => from_opponent(&image, like.space())?,
         _ => image,

@@ -19,10 +19,10 @@
 //!
 //! Cost: `k^2 n / 2` for the Gram matrix, `k^3 / 2` for the inverse, `k^2 n` for the combination.
 
-mod blocks;
+pub(crate) mod blocks;
 
 use super::patch_groups::LANES;
-use blocks::{Lanes, ROWS, inverse_factor, lanes, normalize, product, store, subtract, sum};
+use blocks::{Lanes, ROWS, eliminate, lanes, product, store, sum};
 
 /// How much the guide is trusted: `R = I - shrink (G + ridge I)^-1`.
 #[derive(Clone, Copy, Debug)]
@@ -215,7 +215,7 @@ impl Regression {
             }
             row[i] += if i < k { ridge } else { 1.0 };
         }
-        if !self.factor() {
+        if !eliminate(&mut self.upper, &mut self.lower, ks) {
             return false;
         }
         let along = how.shrink / (ridge + lift) / norm2;
@@ -240,45 +240,6 @@ impl Regression {
                 }
                 self.variance[c..][..LANES].copy_from_slice(&variance);
                 store(&mut self.theta, ks, i, c, &block);
-            }
-        }
-        true
-    }
-
-    /// Eliminates `[Q | I]` to `[U | V]` with `Q = U^T U` and `V = U^-T`, a panel of rows at a time.
-    #[inline(always)]
-    fn factor(&mut self) -> bool {
-        let ks = self.k_stride;
-        self.lower.fill(0.0);
-        for i in 0..ks {
-            self.lower[i * ks + i] = 1.0;
-        }
-        for j in (0..ks).step_by(ROWS) {
-            let (from, to) = (j / LANES * LANES, j / LANES * LANES + LANES);
-            let Some(inverse) = inverse_factor(&self.upper, ks, j) else { return false };
-            let (done, rest) = self.upper.split_at_mut((j + ROWS) * ks);
-            let panel = &mut done[j * ks..];
-            for c in (from..ks).step_by(LANES) {
-                normalize(panel, ks, c, &inverse);
-            }
-            let (done, v_rest) = self.lower.split_at_mut((j + ROWS) * ks);
-            let v_panel = &mut done[j * ks..];
-            for c in (0..to).step_by(LANES) {
-                normalize(v_panel, ks, c, &inverse);
-            }
-            let below = rest.chunks_exact_mut(ROWS * ks).zip(v_rest.chunks_exact_mut(ROWS * ks));
-            for (q, (rows, v_rows)) in below.enumerate() {
-                let i = j + ROWS + ROWS * q;
-                let mut factors = [[0.0; ROWS]; ROWS];
-                for (l, f) in factors.iter_mut().enumerate() {
-                    f.copy_from_slice(&panel[l * ks + i..][..ROWS]);
-                }
-                for c in (i / LANES * LANES..ks).step_by(LANES) {
-                    subtract(rows, panel, &factors, ks, c);
-                }
-                for c in (0..to).step_by(LANES) {
-                    subtract(v_rows, v_panel, &factors, ks, c);
-                }
             }
         }
         true

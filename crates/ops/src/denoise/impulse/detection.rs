@@ -1,8 +1,7 @@
 //! Which pixels were hit.
 
-use super::super::sliding_dct::sliding_dct;
-use super::{Impulse, THRESHOLDS, fill_scattered};
-use restora_image::{Context, Mask, OpError, Plane, PlaneRef};
+use super::Impulse;
+use restora_image::{Mask, PlaneRef};
 
 /// Shares of hits below this are taken for bright and dark points of the picture itself. On the
 /// clean images of CBSD68, Set12 and Kodak the measured share is at most 0.08 %.
@@ -12,13 +11,6 @@ const LEAST_SHARE: f64 = 0.002;
 const AWAY: f32 = 0.15;
 /// Radius of the window that decides whether an area is truly black or white.
 pub(super) const SATURATED: usize = 3;
-/// A pixel is suspected of a random impulse where its four nearest of eight neighbors are further
-/// than this, together. Chosen by hand, like the next: low enough to suspect most hits, since the
-/// second test clears texture.
-const ROAD: f32 = 0.35;
-/// .. and is one if a restoration without the suspects is further than this from it.
-const FAR: f32 = 0.12;
-
 /// The two spike values of a plane and how often each hits.
 #[derive(Clone, Copy, Debug)]
 struct Spikes {
@@ -156,35 +148,4 @@ impl Classes {
         }
         far <= tolerance * count
     }
-}
-
-pub(super) fn find_random(
-    plane: PlaneRef<'_>,
-    iterations: u32,
-    cx: &Context,
-) -> Result<Mask, OpError> {
-    let size = plane.size();
-    let suspects = Mask::from_fn(size, |x, y| road(plane, x, y) > ROAD);
-    let restored = fill_scattered(plane, &suspects, iterations.min(6), cx)?;
-    let mut smooth = Plane::zeros(size);
-    sliding_dct(restored.as_ref(), THRESHOLDS.0, &mut smooth.data, cx)?;
-    Ok(Mask::from_fn(size, |x, y| (plane.at(x, y) - smooth.row(y)[x]).abs() > FAR))
-}
-
-/// Rank-ordered absolute differences: the sum of the four least to the eight neighbors (fewer at the
-/// border of the image).
-fn road(plane: PlaneRef<'_>, x: usize, y: usize) -> f32 {
-    let (w, h) = (plane.width(), plane.height());
-    let mut differences = [f32::INFINITY; 8];
-    let mut count = 0;
-    for j in y.saturating_sub(1)..(y + 2).min(h) {
-        for i in x.saturating_sub(1)..(x + 2).min(w) {
-            if (i, j) != (x, y) {
-                differences[count] = (plane.at(i, j) - plane.at(x, y)).abs();
-                count += 1;
-            }
-        }
-    }
-    differences.sort_unstable_by(f32::total_cmp);
-    differences[..count.min(4)].iter().sum()
 }

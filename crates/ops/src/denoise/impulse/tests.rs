@@ -116,6 +116,22 @@ fn random_values_are_found_too() {
 }
 
 #[test]
+fn the_share_of_random_values_is_found_blindly_and_half_of_all_pixels_are_replaced() {
+    let clean = synthetic(Size::new(140, 110));
+    let random = Impulse { kind: ImpulseKind::Random, ..Impulse::default() };
+    for (share, gain) in [(0.1, 14.0), (0.3, 14.0), (0.5, 12.0)] {
+        let degraded = hit(&clean, share, |rng| rng.uniform() as f32);
+        let found = random_impulse_share(degraded.plane(0), &Context::default()).unwrap();
+        assert!((f64::from(found) / share - 1.0).abs() < 0.2, "{share}: {found}");
+        let out = run(&degraded, &random);
+        let got = psnr(&clean, &out) - psnr(&clean, &degraded);
+        assert!(got > gain, "{share}: {got}");
+    }
+    let found = random_impulse_share(clean.plane(0), &Context::default()).unwrap();
+    assert!(found < 0.02, "{found} of a clean picture");
+}
+
+#[test]
 fn the_share_of_hits_is_measured_within_its_standard_error() {
     let clean = synthetic(Size::new(300, 300));
     for share in [0.02, 0.2, 0.6, 0.9] {

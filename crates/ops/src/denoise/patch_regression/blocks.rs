@@ -6,18 +6,18 @@
 use super::super::patch_groups::LANES;
 
 /// Rows that are handled together; divides [`LANES`].
-pub(super) const ROWS: usize = 4;
+pub(crate) const ROWS: usize = 4;
 
-pub(super) type Lanes = [f32; LANES];
+pub(crate) type Lanes = [f32; LANES];
 
 #[inline(always)]
-pub(super) fn lanes(values: &[f32], at: usize) -> Lanes {
+pub(crate) fn lanes(values: &[f32], at: usize) -> Lanes {
     values.as_chunks::<LANES>().0[at / LANES]
 }
 
 /// Sum in a fixed order, pairwise.
 #[inline(always)]
-pub(super) fn sum(v: Lanes) -> f32 {
+pub(crate) fn sum(v: Lanes) -> f32 {
     let mut v = v;
     for half in [8, 4, 2, 1] {
         for i in 0..half {
@@ -29,7 +29,7 @@ pub(super) fn sum(v: Lanes) -> f32 {
 
 /// Rows `i..i + ROWS`, columns `c..c + LANES` of `A^T B`, over the given rows of both.
 #[inline(always)]
-pub(super) fn product(
+pub(crate) fn product(
     a: &[f32],
     a_stride: usize,
     i: usize,
@@ -62,7 +62,7 @@ pub(super) fn product(
 }
 
 #[inline(always)]
-pub(super) fn store(out: &mut [f32], stride: usize, i: usize, c: usize, block: &[Lanes; ROWS]) {
+pub(crate) fn store(out: &mut [f32], stride: usize, i: usize, c: usize, block: &[Lanes; ROWS]) {
     let out = out.as_chunks_mut::<LANES>().0;
     for (r, row) in block.iter().enumerate() {
         out[(i + r) * (stride / LANES) + c / LANES] = *row;
@@ -71,7 +71,7 @@ pub(super) fn store(out: &mut [f32], stride: usize, i: usize, c: usize, block: &
 
 /// `U^-T` for the diagonal block at `j` of `Q = U^T U`; `None` unless it is safely positive.
 #[inline(always)]
-pub(super) fn inverse_factor(q: &[f32], stride: usize, j: usize) -> Option<[[f32; ROWS]; ROWS]> {
+fn inverse_factor(q: &[f32], stride: usize, j: usize) -> Option<[[f32; ROWS]; ROWS]> {
     let mut u = [[0.0; ROWS]; ROWS];
     for (r, row) in u.iter_mut().enumerate() {
         row.copy_from_slice(&q[(j + r) * stride + j..][..ROWS]);
@@ -101,7 +101,7 @@ pub(super) fn inverse_factor(q: &[f32], stride: usize, j: usize) -> Option<[[f32
 
 /// Multiplies columns `c..c + LANES` of the panel's rows by `inverse`, lower triangular.
 #[inline(always)]
-pub(super) fn normalize(panel: &mut [f32], stride: usize, c: usize, inverse: &[[f32; ROWS]; ROWS]) {
+fn normalize(panel: &mut [f32], stride: usize, c: usize, inverse: &[[f32; ROWS]; ROWS]) {
     let (panel, step) = (panel.as_chunks_mut::<LANES>().0, stride / LANES);
     for r in (0..ROWS).rev() {
         let mut acc = [0.0; LANES];
@@ -117,7 +117,7 @@ pub(super) fn normalize(panel: &mut [f32], stride: usize, c: usize, inverse: &[[
 
 /// Subtracts the panel's rows, times their factors, from the rows at columns `c..c + LANES`.
 #[inline(always)]
-pub(super) fn subtract(
+fn subtract(
     rows: &mut [f32],
     panel: &[f32],
     factors: &[[f32; ROWS]; ROWS],
@@ -136,4 +136,43 @@ pub(super) fn subtract(
         }
         rows[r * step + c] = acc;
     }
+}
+
+/// Eliminates `[Q | I]` to `[U | V]` with `Q = U^T U` and `V = U^-T`, a panel of rows at a time; only the
+/// upper triangle of `Q` is read. False if `Q` is not numerically positive.
+#[inline(always)]
+pub(crate) fn eliminate(upper: &mut [f32], lower: &mut [f32], ks: usize) -> bool {
+    lower.fill(0.0);
+    for i in 0..ks {
+        lower[i * ks + i] = 1.0;
+    }
+    for j in (0..ks).step_by(ROWS) {
+        let (from, to) = (j / LANES * LANES, j / LANES * LANES + LANES);
+        let Some(inverse) = inverse_factor(upper, ks, j) else { return false };
+        let (done, rest) = upper.split_at_mut((j + ROWS) * ks);
+        let panel = &mut done[j * ks..];
+        for c in (from..ks).step_by(LANES) {
+            normalize(panel, ks, c, &inverse);
+        }
+        let (done, v_rest) = lower.split_at_mut((j + ROWS) * ks);
+        let v_panel = &mut done[j * ks..];
+        for c in (0..to).step_by(LANES) {
+            normalize(v_panel, ks, c, &inverse);
+        }
+        let below = rest.chunks_exact_mut(ROWS * ks).zip(v_rest.chunks_exact_mut(ROWS * ks));
+        for (q, (rows, v_rows)) in below.enumerate() {
+            let i = j + ROWS + ROWS * q;
+            let mut factors = [[0.0; ROWS]; ROWS];
+            for (l, f) in factors.iter_mut().enumerate() {
+                f.copy_from_slice(&panel[l * ks + i..][..ROWS]);
+            }
+            for c in (i / LANES * LANES..ks).step_by(LANES) {
+                subtract(rows, panel, &factors, ks, c);
+            }
+            for c in (0..to).step_by(LANES) {
+                subtract(v_rows, v_panel, &factors, ks, c);
+            }
+        }
+    }
+    true
 }
