@@ -1,5 +1,6 @@
 //! The face of the command line.
 
+use crate::constancy::{CONSTANCY_HELP, ConstancyArgs};
 use crate::device::Device;
 use crate::learning_arguments::{
     AnomalyArgs, EncodeArgs, ModelArgs, ReconstructArgs, TRAIN_HELP, TrainArgs,
@@ -43,6 +44,9 @@ pub enum Command {
     Anomaly(Box<AnomalyArgs>),
     /// Show, import and export files of weights
     Model(Box<ModelArgs>),
+    /// Train estimators of the light on pictures, and measure estimators against known lights
+    #[command(after_help = CONSTANCY_HELP)]
+    Constancy(Box<ConstancyArgs>),
 }
 
 const RESTORE_HELP: &str = "\

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod compare;
+mod constancy;
 mod device;
 mod inspect;
 mod learned;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Encode(args) => learned::encode(&args),
         Command::Anomaly(args) => learned::anomaly(&args),
         Command::Model(args) => model::run(&args),
+        Command::Constancy(args) => constancy::run(&args),
     };
     match result {
         Ok(End::Done) => ExitCode::SUCCESS,

@@ -44,7 +44,7 @@ mod walk;
 mod webp;
 
 pub use atomic::{AtomicFile, TEMPORARY_SUFFIX, remove_stale_temporaries, write_atomically};
-pub use dataset::{Axes, Dataset, DatasetOptions, Item, SetFormat, split};
+pub use dataset::{Axes, Dataset, DatasetOptions, Item, Numbers, SetFormat, npz_numbers, split};
 pub use decode::{Decoded, decode, read_header};
 pub use encode::{EncodeOptions, PngCompression, Sink, encode, encode_to, fit, lost, write_file};
 pub use error::{DataError, ItemError};

@@ -4,8 +4,8 @@
 use divan::{Bencher, counter::ItemsCount};
 use restora_image::{ColorSpace, Context, Image, Operation, Sample, Size};
 use restora_ops::color::{
-    AutoLevels, Clahe, ColorTransfer, EdgeOrder, GrayEdge, Illuminant, TransferMethod, Usable,
-    WhiteBalance, bright_dark_pca, gray_edge, gray_world, shades_of_gray, white_patch,
+    AutoLevels, Clahe, ColorTransfer, EdgeOrder, GrayEdge, Illuminant, LightMethod, TransferMethod,
+    Usable, WhiteBalance, bright_dark_pca, gray_edge, gray_world, shades_of_gray, white_patch,
 };
 
 fn main() {
@@ -23,6 +23,11 @@ fn estimate(bencher: Bencher, light: impl Fn(&Image, &Context) -> Option<Illumin
 #[divan::bench]
 fn gray_world_512(bencher: Bencher) {
     estimate(bencher, |i, cx| gray_world(i, Usable::default(), cx).expect("light"));
+}
+
+#[divan::bench]
+fn learned_512(bencher: Bencher) {
+    estimate(bencher, |i, cx| LightMethod::Learned.estimate(i, cx).expect("light"));
 }
 
 #[divan::bench]

@@ -8,6 +8,7 @@
 //! re-exports the rooms as modules: [`image`], [`ops`], [`metrics`], [`nn`], [`data`].
 
 pub mod auto;
+pub mod constancy;
 pub mod diagnose;
 pub mod doubt_map;
 mod error;

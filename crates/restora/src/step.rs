@@ -1,5 +1,6 @@
 //! The closed list of what the belt can do, and its text form.
 
+use crate::constancy;
 use crate::error::Error;
 use crate::learned_deblocker::LearnedDeblocking;
 use crate::learned_denoiser::Learned;
@@ -341,7 +342,9 @@ impl Step {
     pub fn settled(&self, overview: &Image, cx: &Context) -> Result<Option<Self>, OpError> {
         match self {
             Self::WhiteBalance(options) => {
-                let settled = options.settled(overview, cx)?;
+                let model = options.model.as_deref().map(constancy::read_model).transpose();
+                let model = model.map_err(|e| OpError::Input(e.to_string()))?;
+                let settled = options.settled(overview, model.as_ref(), cx)?;
                 Ok((!settled.is_identity()).then_some(Self::WhiteBalance(settled)))
             }
             other => Ok(Some(other.clone())),

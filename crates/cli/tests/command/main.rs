@@ -1,6 +1,7 @@
 //! The command as a user meets it.
 
 mod color;
+mod constancy;
 mod device;
 mod inpainting;
 mod learned;

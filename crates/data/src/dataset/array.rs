@@ -130,6 +130,29 @@ impl Array {
         word
     }
 
+    /// All numbers, in the order of the last index fastest, with the shape.
+    pub fn numbers(&self, what: &'static str) -> Result<(Vec<usize>, Vec<f64>), DataError> {
+        if self.form.fortran && self.dimensions() > 1 {
+            let text = format!("{what}: numbers in Fortran's order");
+            return Err(DataError::Unsupported(text));
+        }
+        let value = |k| match self.form.element {
+            Element::Bool | Element::U8 => u8::from_le_bytes(self.word(k)).into(),
+            Element::U16 => u16::from_le_bytes(self.word(k)).into(),
+            Element::U32 => u32::from_le_bytes(self.word(k)).into(),
+            Element::U64 => u64::from_le_bytes(self.word(k)) as f64,
+            Element::I8 => i8::from_le_bytes(self.word(k)).into(),
+            Element::I16 => i16::from_le_bytes(self.word(k)).into(),
+            Element::I32 => i32::from_le_bytes(self.word(k)).into(),
+            Element::I64 => i64::from_le_bytes(self.word(k)) as f64,
+            Element::F32 => f32::from_le_bytes(self.word(k)).into(),
+            Element::F64 => f64::from_le_bytes(self.word(k)),
+        };
+        let shape: Vec<usize> = self.form.shape.iter().map(|d| *d as usize).collect();
+        let count = shape.iter().product();
+        Ok((shape, (0..count).map(value).collect()))
+    }
+
     /// The numbers of an array of one dimension (or with a second of 1) as class labels.
     pub fn labels(&self, what: &'static str) -> Result<Vec<u32>, DataError> {
         let n = match self.form.shape[..] {

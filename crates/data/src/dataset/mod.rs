@@ -27,6 +27,7 @@ mod split;
 mod zip;
 
 pub use array::Axes;
+pub use npy::{Numbers, npz_numbers};
 pub use open::SetFormat;
 pub use set::{Dataset, DatasetOptions, Item};
 pub use split::split;

@@ -198,6 +198,38 @@ pub(super) fn open_npz(path: &Path, options: &DatasetOptions) -> Result<Found, D
     Ok(Found::new(images, labels))
 }
 
+/// An array of numbers, such as measurements that belong to the pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Numbers {
+    /// Its name in the file.
+    pub key: String,
+    /// Length of each dimension.
+    pub shape: Vec<usize>,
+    /// The values, the last index fastest.
+    pub values: Vec<f64>,
+}
+
+/// The first array of an NPZ that has one of these names; `None` if there is none.
+///
+/// # Errors
+/// [`DataError`] if the file cannot be read, is no NPZ, or holds the array in a form that is not read.
+pub fn npz_numbers(
+    path: &Path,
+    keys: &[&str],
+    limits: &Limits,
+) -> Result<Option<Numbers>, DataError> {
+    let (file, len) = load::file(path)?;
+    let archive = Archive::open(file, len, limits).map_err(|e| e.at(path))?;
+    let names: Vec<String> = (0..archive.len()).map(|i| archive.name(i)).collect();
+    let position = |key: &str| names.iter().position(|n| n.trim_end_matches(".npy") == key);
+    let Some((key, member)) = keys.iter().find_map(|key| Some((*key, position(key)?))) else {
+        return Ok(None);
+    };
+    let bytes = archive.read(member, limits).map_err(|e| e.at(path))?;
+    let (shape, values) = Array::new("NPY", form(&bytes)?, bytes)?.numbers("NPZ")?;
+    Ok(Some(Numbers { key: key.to_owned(), shape, values }))
+}
+
 /// The only array with three dimensions or more, if there is one alone.
 fn only_pictures(archive: &Archive<File>) -> Result<Option<usize>, DataError> {
     let mut found = None;

@@ -1,7 +1,7 @@
 //! Every form of a data set, built here, read back value by value.
 
 use crate::support::{Folder, Member, gz, idx, npy, pgm, zip};
-use restora_data::{Axes, Dataset, DatasetOptions, SetFormat};
+use restora_data::{Axes, Dataset, DatasetOptions, Limits, SetFormat, npz_numbers};
 use restora_image::{ErrorKind, Layout, Pixels, Size};
 
 fn open(path: &std::path::Path) -> Dataset {
@@ -228,6 +228,32 @@ fn npz_arrays_are_chosen_by_key_or_by_their_usual_names() {
         Dataset::open(&path, &DatasetOptions::default()).unwrap_err().kind(),
         ErrorKind::Param
     );
+}
+
+#[test]
+fn arrays_beside_the_pictures_are_read_as_numbers() {
+    let folder = Folder::new();
+    let images = npy("|u1", false, "(2, 1, 2)", &[1, 2, 3, 4]);
+    let lights = [0.5, 0.25, 1.0, 2.0, -3.0, 1e-3];
+    let wide = npy("<f8", false, "(2, 3)", &lights.map(f64::to_le_bytes).concat());
+    let big = npy(">i2", false, "(3,)", &[1i16, -2, 3].map(i16::to_be_bytes).concat());
+    let turned = npy("<f8", true, "(2, 3)", &lights.map(f64::to_le_bytes).concat());
+    let members = [
+        Member::deflated("images.npy", &images),
+        Member::deflated("lights.npy", &wide),
+        Member::stored("big.npy", &big),
+        Member::stored("turned.npy", &turned),
+    ];
+    let path = folder.write("a.npz", zip(&members));
+    let read = |keys: &[&str]| npz_numbers(&path, keys, &Limits::default());
+    let found = read(&["absent", "lights", "big"]).unwrap().unwrap();
+    assert_eq!((found.key.as_str(), &found.shape[..]), ("lights", &[2, 3][..]));
+    assert_eq!(found.values, lights);
+    assert_eq!(read(&["big"]).unwrap().unwrap().values, [1.0, -2.0, 3.0]);
+    assert_eq!(read(&["absent"]).unwrap(), None);
+    assert_eq!(read(&["turned"]).unwrap_err().kind(), ErrorKind::Unsupported);
+    let plain = folder.write("a.npy", images);
+    assert!(npz_numbers(&plain, &["a"], &Limits::default()).is_err());
 }
 
 #[test]

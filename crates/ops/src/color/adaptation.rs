@@ -57,8 +57,9 @@ pub(super) fn matrix(light: Illuminant, adaptation: Adaptation) -> Matrix {
 /// at 6504 K, as daylight lies above it; below, the shift fades out towards lamps (2856 K), which are on it.
 ///
 /// The locus is that of M. Krystek, "An algorithm to calculate correlated colour temperature", Color
-/// Research & Application 10(1), 1985, doi:10.1002/col.5080100109, for 1000 to 15000 K.
-pub(super) fn black_body(kelvin: f64, tint: f64) -> Option<Illuminant> {
+/// Research & Application 10(1), 1985, doi:10.1002/col.5080100109, for 1000 to 15000 K. `None` where no light
+/// has such a color.
+pub fn black_body(kelvin: f64, tint: f64) -> Option<Illuminant> {
     const D65: [f64; 2] = [0.197_83, 0.312_21];
     let (at, base) = (locus(kelvin), locus(6504.0));
     let step = 1.0;

@@ -101,14 +101,12 @@ pub(super) const SPACING: f64 = GRID.0 / GRID.1 as f64;
 
 /// The casts of the grid and their probabilities among pictures that have one, row by row.
 pub(super) fn casts() -> Vec<([f64; 2], f64)> {
-    let (sr, sb, rho) = CASTS;
     let steps = GRID.1;
     let pairs = (-steps..=steps).flat_map(|i| (-steps..=steps).map(move |j| [i, j]));
     let mut all: Vec<_> = pairs
         .map(|k| {
             let c = k.map(|k| SPACING * f64::from(k));
-            let (a, b) = (c[0] / sr, c[1] / sb);
-            (c, (-0.5 * (a * a + b * b - 2.0 * rho * a * b) / (1.0 - rho * rho)).exp())
+            (c, density_of_casts(c))
         })
         .collect();
     let total: f64 = all.iter().map(|(_, p)| p).sum();
@@ -116,6 +114,13 @@ pub(super) fn casts() -> Vec<([f64; 2], f64)> {
         *p /= total;
     }
     all
+}
+
+/// How often pictures that have a cast have this one, in log-chromaticities, up to a factor.
+pub(super) fn density_of_casts(c: [f64; 2]) -> f64 {
+    let (sr, sb, rho) = CASTS;
+    let (a, b) = (c[0] / sr, c[1] / sb);
+    (-0.5 * (a * a + b * b - 2.0 * rho * a * b) / (1.0 - rho * rho)).exp()
 }
 
 /// What is known of the light after an estimate.

@@ -5,6 +5,7 @@
 use super::bright_dark_pca::bright_dark_pca;
 use super::cast_prior::{Evidence, Spread};
 use super::consensus::consensus;
+use super::convolutional::LightModel;
 use super::gray_edge::{EdgeOrder, GrayEdge, gray_edge};
 use super::gray_world::gray_world;
 use super::illuminant::{Illuminant, Usable};
@@ -32,6 +33,8 @@ pub enum LightMethod {
     GrayEdge2,
     /// The principal direction of bright and dark pixels.
     BrightDarkPca,
+    /// Learned filters over the histogram of colors: [`LightModel`].
+    Learned,
 }
 
 impl LightMethod {
@@ -55,10 +58,15 @@ impl LightMethod {
                 gray_edge(linear, &options, usable, cx)
             }
             Self::BrightDarkPca => bright_dark_pca(linear, 0.035, usable, cx),
+            Self::Learned => {
+                let odds = LightModel::shipped().weigh(linear, usable, cx)?;
+                Ok(odds.map(|odds| odds.light().light))
+            }
         }
     }
 
-    /// What a picture in linear RGB says of its cast; `None` if nothing.
+    /// What a picture in linear RGB says of its cast; `None` if nothing, and for the learned method, which
+    /// has odds of its own ([`LightModel::weigh`]).
     ///
     /// # Errors
     /// [`OpError::WrongSpace`] for anything but linear RGB; [`OpError::Cancelled`].
@@ -66,6 +74,8 @@ impl LightMethod {
         // Measured on the pictures of `consensus`.
         let (mean, scale) = match self {
             Self::Consensus => return consensus(linear, cx),
+            // Its odds have no such form: `WhiteBalance::judge` asks them themselves.
+            Self::Learned => return Ok(None),
             Self::GrayWorld => ([0.105, -0.310], [0.0731, -0.0086, 0.3044]),
             Self::WhitePatch => ([0.009, -0.045], [0.0087, -0.0038, 0.0240]),
             Self::ShadesOfGray => ([0.091, -0.082], [0.0291, -0.0173, 0.0922]),

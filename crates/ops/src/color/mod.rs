@@ -10,6 +10,7 @@ mod cast_prior;
 pub mod clahe;
 pub mod color_transfer;
 mod consensus;
+pub mod convolutional;
 pub mod gray_edge;
 pub mod gray_world;
 mod illuminant;
@@ -20,12 +21,15 @@ pub mod shades_of_gray;
 pub mod white_balance;
 pub mod white_patch;
 
-pub use adaptation::Adaptation;
+pub use adaptation::{Adaptation, black_body};
 pub use auto_levels::{AutoLevels, LevelChannels, auto_levels};
 pub use bright_dark_pca::bright_dark_pca;
 pub use cast_prior::{Belief, Evidence};
 pub use clahe::{Clahe, clahe};
 pub use color_transfer::{ColorTransfer, TransferMethod, color_transfer};
+pub use convolutional::{
+    ColorHistograms, LightCard, LightEstimate, LightFit, LightModel, LightOdds,
+};
 pub use gray_edge::{EdgeOrder, GrayEdge, gray_edge};
 pub use gray_world::gray_world;
 pub use illuminant::{Illuminant, Usable};

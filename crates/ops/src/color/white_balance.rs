@@ -25,12 +25,14 @@ mod mix;
 
 use super::adaptation::{Adaptation, Matrix, black_body, matrix};
 use super::cast_prior::{Belief, belief};
-use super::illuminant::Illuminant;
+use super::convolutional::LightModel;
+use super::illuminant::{Illuminant, Usable};
 use super::light::{Encoding, overview, overview_factor, require_rgb};
 use super::light_method::LightMethod;
 use mix::mix;
 use restora_image::{ColorSpace, Context, Image, OpError, OpInfo, Operation, ParamInfo, Sample};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// What becomes of channels that are clipped at white.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +66,9 @@ pub struct WhiteBalance {
     /// How the light is estimated. `None` is by consensus, and by bright-and-dark PCA for linear data,
     /// for which the consensus was not measured.
     pub method: Option<LightMethod>,
+    /// For the learned method: a file in place of the model that is part of the library. It is read by
+    /// who opens files, see [`WhiteBalance::settled`].
+    pub model: Option<PathBuf>,
     /// Factors of linear red, green and blue, `0.01..=100`.
     pub gains: Option<[f32; 3]>,
     /// The color of the light, or of something gray, in linear RGB, above 0.
@@ -91,6 +96,7 @@ impl Default for WhiteBalance {
     fn default() -> Self {
         Self {
             method: None,
+            model: None,
             gains: None,
             light: None,
             temperature: None,
@@ -118,10 +124,18 @@ pub const INFO: OpInfo = OpInfo {
             symbol: "",
             unit: "",
             range: "consensus, gray-world, white-patch, shades-of-gray, gray-edge, gray-edge-2, \
-                    bright-dark-pca",
+                    bright-dark-pca, learned",
             default: "null",
             doc: "How the light is estimated, if it is not told. Absent: consensus, and bright-dark-pca \
                   for linear data",
+        },
+        ParamInfo {
+            name: "model",
+            symbol: "",
+            unit: "",
+            range: "a file of `restora constancy train`",
+            default: "null",
+            doc: "For learned: in place of the model that is part of the program",
         },
         ParamInfo {
             name: "gains",
@@ -241,12 +255,23 @@ impl WhiteBalance {
         Self { light: Some(light), session: Session::Each, ..self.clone() }
     }
 
-    /// What the method makes of a picture in linear light; `None` if nothing in it tells.
+    /// What the method makes of a picture in linear light; `None` if nothing in it tells. The learned method
+    /// asks `model`, or the one that is part of the library.
     ///
     /// # Errors
     /// [`OpError::WrongSpace`] for anything but linear RGB; [`OpError::Cancelled`].
-    pub fn judge(&self, linear: &Image, cx: &Context) -> Result<Option<Belief>, OpError> {
+    pub fn judge(
+        &self,
+        linear: &Image,
+        model: Option<&LightModel>,
+        cx: &Context,
+    ) -> Result<Option<Belief>, OpError> {
         let untouched = self.share_untouched();
+        if self.estimator() == LightMethod::Learned {
+            let model = model.unwrap_or_else(|| LightModel::shipped());
+            let odds = model.weigh(linear, Usable::default(), cx)?;
+            return Ok(odds.map(|odds| odds.belief(untouched)));
+        }
         if untouched == 0.0 {
             let sure = |cast| Belief { no_cast: 0.0, cast, doubt: [0.0; 3] };
             return Ok(self.estimator().estimate(linear, cx)?.map(sure));
@@ -260,11 +285,19 @@ impl WhiteBalance {
     ///
     /// # Errors
     /// As [`WhiteBalance::judge`].
-    pub fn settled(&self, overview: &Image, cx: &Context) -> Result<Self, OpError> {
+    pub fn settled(
+        &self,
+        overview: &Image,
+        model: Option<&LightModel>,
+        cx: &Context,
+    ) -> Result<Self, OpError> {
         if self.is_told() {
             return Ok(self.clone());
         }
-        Ok(self.under(self.judge(overview, cx)?.and_then(|belief| belief.light())))
+        if let (Some(file), None) = (&self.model, model) {
+            return Err(OpError::param("model", "read before the picture", file.display()));
+        }
+        Ok(self.under(self.judge(overview, model, cx)?.and_then(|belief| belief.light())))
     }
 
     /// Does the step, once settled, leave every picture as it is?
@@ -315,7 +348,7 @@ pub fn white_balance(
     let mut options = WhiteBalance { encoding, ..options.clone() };
     if !options.is_told() && options.strength > 0.0 {
         let small = overview(image, encoding, overview_factor(image.size()), cx)?;
-        options = options.settled(&small, cx)?;
+        options = options.settled(&small, None, cx)?;
     }
     let mut out = image.clone();
     if let Some(matrix) = options.matrix() {
@@ -354,6 +387,12 @@ impl Operation for WhiteBalance {
             let wanted = "alone: only one of gains, light and temperature";
             let name = if self.gains.is_some() { "gains" } else { "light" };
             return Err(OpError::param(name, wanted, "more than one"));
+        }
+        if let (Some(file), true) = (&self.model, self.method != Some(LightMethod::Learned)) {
+            return Err(OpError::param("model", "given with method learned", file.display()));
+        }
+        if self.session == Session::Track && self.method == Some(LightMethod::Learned) {
+            return Err(OpError::param("session", "each, for the learned method", "track"));
         }
         if self.session == Session::Track && (self.is_told() || self.encoding == Encoding::Linear) {
             let wanted = "each, where the light is told and for linear data";

@@ -2,7 +2,7 @@ use super::*;
 use restora_image::{Size, linear_to_srgb, srgb_to_linear};
 use restora_testkit::{assert_contract, assert_info_matches, synthetic_rgb};
 
-const METHODS: [LightMethod; 7] = [
+const METHODS: [LightMethod; 8] = [
     LightMethod::Consensus,
     LightMethod::GrayWorld,
     LightMethod::WhitePatch,
@@ -10,6 +10,7 @@ const METHODS: [LightMethod; 7] = [
     LightMethod::GrayEdge,
     LightMethod::GrayEdge2,
     LightMethod::BrightDarkPca,
+    LightMethod::Learned,
 ];
 
 /// A gray picture under a light, in sRGB.
@@ -69,7 +70,9 @@ fn a_gray_picture_under_a_light_comes_out_gray_by_every_method_and_model() {
             let [r, g, b] = [0, 1, 2].map(|c| out.plane_data(c));
             for i in 0..r.len() {
                 let off = (r[i] - g[i]).abs().max((b[i] - g[i]).abs());
-                assert!(off < 1e-4, "{method:?} {adaptation:?}: {off}");
+                // A model is as exact as the bins that it was shown.
+                let most = if method == LightMethod::Learned { 0.01 } else { 1e-4 };
+                assert!(off < most, "{method:?} {adaptation:?}: {off}");
             }
         }
     }
@@ -201,13 +204,13 @@ fn a_settled_step_does_the_same_to_every_part_and_nothing_where_there_is_no_cast
     let image = cast([1.0, 0.6, 0.28]);
     let options = WhiteBalance::default();
     let small = overview(&image, Encoding::Srgb, 1, &cx).unwrap();
-    let settled = options.settled(&small, &cx).unwrap();
+    let settled = options.settled(&small, None, &cx).unwrap();
     assert!(settled.is_told() && !settled.is_identity(), "{settled:?}");
     let (whole, parts) = (balanced(&image, &options), balanced(&image, &settled));
     assert!(largest_difference(&whole, &parts) < 1e-6);
     let plain = cast([1.0, 0.97, 0.93]);
     let small = overview(&plain, Encoding::Srgb, 1, &cx).unwrap();
-    assert!(options.settled(&small, &cx).unwrap().is_identity());
+    assert!(options.settled(&small, None, &cx).unwrap().is_identity());
     assert_eq!(balanced(&plain, &options), plain);
 }
 
