@@ -2,7 +2,7 @@
 
 use divan::{Bencher, counter::ItemsCount};
 use restora_image::{Context, Mask, Operation, Sample, Size};
-use restora_ops::inpaint::{Aloha, Biharmonic, Hbe, NavierStokes, Telea};
+use restora_ops::inpaint::{Aloha, Biharmonic, Exemplar, Hbe, NavierStokes, Telea};
 
 fn main() {
     divan::main();
@@ -46,4 +46,9 @@ fn hbe(bencher: Bencher, holes: &str) {
 #[divan::bench(args = ["scattered", "lines", "block"])]
 fn aloha(bencher: Bencher, holes: &str) {
     fill(bencher, &Aloha::default(), holes);
+}
+
+#[divan::bench(args = ["lines", "block"])]
+fn exemplar(bencher: Bencher, holes: &str) {
+    fill(bencher, &Exemplar::default(), holes);
 }

@@ -97,6 +97,8 @@ steps! {
     Aloha(ops::inpaint::Aloha),
     /// Bayesian inpainting with groups of similar patches.
     Hbe(ops::inpaint::Hbe),
+    /// Exemplar-based inpainting.
+    Exemplar(ops::inpaint::Exemplar),
     /// White Gaussian noise.
     GaussianNoise(ops::degrade::GaussianNoise),
     /// Noise that grows with the signal.

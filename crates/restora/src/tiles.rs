@@ -361,7 +361,8 @@ mod tests {
                 raster
             };
             let whole = run(&Tiling::default());
-            let tiles = Tiling { whole_up_to: 110_000, side: 72, global_margin: 24 };
+            // Room for all that `exemplar` looks at around its block.
+            let tiles = Tiling { whole_up_to: 110_000, side: 72, global_margin: 72 };
             let tiled = run(&tiles);
             // What stands on a grid of its own looks further than a tile's surroundings.
             if steps[0].operation().alignment() == 1 {

@@ -6,6 +6,7 @@
 pub mod aloha;
 pub mod biharmonic;
 pub mod doubt;
+pub mod exemplar;
 mod fast_marching;
 mod frame;
 mod groups;
@@ -15,6 +16,7 @@ pub mod telea;
 
 pub use aloha::{Aloha, aloha};
 pub use biharmonic::{Biharmonic, biharmonic};
+pub use exemplar::{Exemplar, exemplar};
 pub use hbe::{Hbe, hbe};
 pub use navier_stokes::{NavierStokes, navier_stokes};
 pub use telea::{Telea, telea};
