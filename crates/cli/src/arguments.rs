@@ -56,6 +56,7 @@ Examples:
   restora restore in -o out --denoise median:radius=1 --denoise nl-ridge
   restora restore in -o out --denoise learned:noise=unknown
   restora restore scan.png -o whole.png --inpaint telea --mask holes.png
+  restora restore broken -o whole --salvage --denoise none --mask-out invented
   restora restore in -o out --denoise learned:model=mine.safetensors
   restora restore saved.jpg -o whole.png --deblock learned-deblocking
   restora restore in -o out --color white-balance
@@ -160,6 +161,10 @@ pub struct RestoreArgs {
     /// with the same names, alpha (what is transparent), or color:#RRGGBB[:tolerance=N]
     #[arg(long, value_name = "MASK")]
     pub mask: Option<MaskSource>,
+    /// Decode what is left of damaged JPEG and PNG files, fill what is lost (with --inpaint, or
+    /// telea), and say so; without it they fail
+    #[arg(long)]
+    pub salvage: bool,
     /// Write the masks of what was filled into this folder (white = filled)
     #[arg(long, value_name = "FOLDER")]
     pub mask_out: Option<PathBuf>,
@@ -204,6 +209,9 @@ pub struct InspectArgs {
     /// Print everything as JSON
     #[arg(long)]
     pub json: bool,
+    /// Measure what is left of damaged JPEG and PNG files, and say what is lost
+    #[arg(long)]
+    pub salvage: bool,
     /// Threads [default: all]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,

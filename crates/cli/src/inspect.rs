@@ -2,7 +2,7 @@
 
 use crate::arguments::InspectArgs;
 use crate::progress::Bar;
-use crate::restore::{cancel_on_interrupt, input};
+use crate::restore::{cancel_on_interrupt, input, tell_salvaged};
 use crate::table::table;
 use crate::{End, print};
 use restora::Pipeline;
@@ -19,6 +19,7 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<End> {
     options.dry_run = true;
     options.previews = 0;
     options.limits = limits;
+    options.salvage = args.salvage;
     if let Some(threads) = args.threads {
         options.threads = usize::from(threads);
     }
@@ -39,7 +40,7 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<End> {
                     "id": item.id, "format": item.format, "depth": item.depth,
                     "width": item.width, "height": item.height, "channels": item.channels,
                     "pages": item.pages, "diagnosis": item.diagnosis, "notes": item.notes,
-                    "failure": item.failure,
+                    "failure": item.failure, "damage": item.damage,
                 })
             })
             .collect();
@@ -67,6 +68,7 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<End> {
             print(&table(&head, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &rows))?;
             print("\nA ? marks a finding of low confidence; --json has all numbers.\n")?;
         }
+        tell_salvaged(&report);
         for item in &report.items {
             if let Some(failure) = &item.failure {
                 eprintln!("restora: {}: {}", item.id, failure.message);

@@ -32,7 +32,8 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<End> {
         eprintln!("restora: no method of the pipeline takes --sigma; it has no effect");
     }
     let fills = pipeline.steps.iter().any(Stage::fills);
-    let told = args.mask.is_some() || args.mask_out.is_some() || args.doubt_map.is_some();
+    let masked = args.mask_out.is_some() && !args.salvage;
+    let told = args.mask.is_some() || masked || args.doubt_map.is_some();
     if !fills && told {
         let message = "--mask, --mask-out and --doubt-map are for --inpaint, which is not given";
         bail!(Error::Usage(message.into()));
@@ -46,6 +47,7 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<End> {
         options.mask.clone_from(&args.mask);
         options.masks.clone_from(&args.mask_out);
         options.doubt_maps.clone_from(&args.doubt_map);
+        options.salvage = args.salvage;
     })
 }
 
@@ -194,6 +196,7 @@ fn execute(
     } else if !args.quiet {
         print(&summary(&report))?;
     }
+    tell_salvaged(&report);
     for item in report.items.iter().filter(|i| i.outcome == Outcome::Failed) {
         if let Some(failure) = &item.failure
             && (to_stdout || args.quiet || args.json || args.dry_run)
@@ -207,6 +210,15 @@ fn execute(
     }
     let failed = report.count(Outcome::Failed) > 0;
     Ok(if failed { End::SomeFailed } else { End::Done })
+}
+
+/// Says on standard error of which pictures parts were lost, and how much.
+pub fn tell_salvaged(report: &Report) {
+    for item in report.items.iter().filter(|item| item.damage.is_some()) {
+        for note in item.notes.iter().filter(|note| note.starts_with("salvaged: ")) {
+            eprintln!("restora: {}: {note}", item.id);
+        }
+    }
 }
 
 /// The pipeline and what it comes to for every picture, as `--pipeline` reads it.
@@ -249,6 +261,9 @@ fn summary(report: &Report) -> String {
         count(Outcome::Restored),
         count(Outcome::Unchanged),
     );
+    if report.salvaged() > 0 {
+        let _ = write!(text, ", {} of them salvaged", report.salvaged());
+    }
     if count(Outcome::Kept) > 0 {
         let _ = write!(text, ", {} already there", count(Outcome::Kept));
     }
@@ -264,6 +279,7 @@ fn summary(report: &Report) -> String {
 
 fn row(item: &ItemReport, scored: bool) -> Vec<String> {
     let outcome = match item.outcome {
+        Outcome::Restored if item.damage.is_some() => "salvaged",
         Outcome::Restored => "restored",
         Outcome::Unchanged => "as it is",
         Outcome::Kept => "already there",

@@ -1,6 +1,6 @@
 use crate::{DataError, FileMeta, Format, Header, Limits};
 use crate::{bmp, exif, gif, jpeg, orient, png, pnm, qoi, sniff, tiff, webp};
-use restora_image::Raster;
+use restora_image::{Pixels, Raster};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A file in memory: its pages, and what else it said.
@@ -82,26 +82,33 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, DataError> {
         Format::Qoi => qoi::decode(bytes, &header),
         Format::Gif => gif::decode(bytes),
     })?;
+    make_upright(&mut decoded);
+    Ok(decoded)
+}
+
+/// Applies the orientation that the EXIF block asks for, and returns it.
+pub(crate) fn make_upright(decoded: &mut Decoded) -> u8 {
     let meta = &mut decoded.meta;
-    if let Some(block) = meta.exif.take() {
-        let orientation = exif::orientation(&block);
-        meta.exif = Some(exif::normalized(block, orientation));
-        // TIFF has applied its own, page by page, and says 1 here.
-        if orientation != 1 {
-            meta.orientation = orientation;
-            let turn = |page| orient::upright(page, orientation);
-            decoded.pages = decoded.pages.into_iter().map(turn).collect();
-        }
-        if let Some(density) = meta.density.as_mut().filter(|_| orientation >= 5) {
-            std::mem::swap(&mut density.x, &mut density.y);
+    let Some(block) = meta.exif.take() else { return 1 };
+    let orientation = exif::orientation(&block);
+    meta.exif = Some(exif::normalized(block, orientation));
+    // TIFF has applied its own, page by page, and says 1 here.
+    if orientation != 1 {
+        meta.orientation = orientation;
+        for page in &mut decoded.pages {
+            let pixels = std::mem::replace(&mut page.pixels, Pixels::U8(Vec::new()));
+            *page = orient::upright(Raster { pixels, ..*page }, orientation);
         }
     }
-    Ok(decoded)
+    if let Some(density) = meta.density.as_mut().filter(|_| orientation >= 5) {
+        std::mem::swap(&mut density.x, &mut density.y);
+    }
+    orientation
 }
 
 /// Runs a decoder that may be another crate's. Should it panic on some crafted file, that becomes
 /// an error here, at this one place; nothing it worked on is used afterwards.
-fn contained<T>(
+pub(crate) fn contained<T>(
     format: Format,
     work: impl FnOnce() -> Result<T, DataError>,
 ) -> Result<T, DataError> {

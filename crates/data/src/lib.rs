@@ -14,6 +14,7 @@
 //!   allocated;
 //! - a file is decoded whole or not at all: a truncated or damaged one is [`DataError::Corrupt`],
 //!   never a picture with a gray rest. JPEG needs a check of its own for that (`jpeg/entropy.rs`);
+//!   what is left of a damaged JPEG or PNG is had from [`salvage`] alone, with a mask of the rest;
 //! - decoders write into the one `Vec` of the [`restora_image::Raster`], encoders stream rows out
 //!   of it; there is no second copy of a large picture;
 //! - nothing here changes the content of a picture, except that EXIF orientation is applied;
@@ -38,6 +39,7 @@ mod orient;
 mod png;
 mod pnm;
 mod qoi;
+mod salvage;
 mod table;
 mod tiff;
 mod walk;
@@ -52,5 +54,6 @@ pub use exif::capture_time;
 pub use format::{Format, sniff};
 pub use limits::{Header, Limits};
 pub use meta::{Density, DensityUnit, FileMeta, JpegDetail, PngDetail, PnmDetail, TiffDetail};
+pub use salvage::{Damage, Salvaged, salvage, salvage_header};
 pub use table::{TableFormat, TableLabels, TableWriter};
 pub use walk::{Entry, Input, Source, Walk, walk};

@@ -66,6 +66,9 @@ fn summary(html: &mut String, report: &Report) {
         tile(count(Outcome::Kept).to_string(), "already there");
     }
     tile(count(Outcome::Failed).to_string(), "failed");
+    if report.salvaged() > 0 {
+        tile(report.salvaged().to_string(), "of them salvaged");
+    }
     if let Some((before, after)) = report.mean_psnr() {
         tile(format!("{before:.2} → {after:.2} dB"), "mean PSNR, before → after");
     }

@@ -4,6 +4,7 @@ use crate::diagnose::Diagnosis;
 use crate::error::Error;
 use crate::nets::WeightsUsed;
 use crate::step::Step;
+use restora_data::Damage;
 use restora_image::{Depth, ErrorKind};
 use restora_metrics::full_reference::Comparison;
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,9 @@ pub struct ItemReport {
     pub pages: u32,
     /// What the diagnosis of the first page found.
     pub diagnosis: Option<Diagnosis>,
+    /// What was lost of a file that was salvaged; the missing pixels are filled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<Damage>,
     /// The steps done to the first page, with the measured levels filled in.
     pub steps: Vec<Step>,
     /// The weights of the learned ones among them, in their order.
@@ -145,6 +149,7 @@ impl ItemReport {
             channels: 0,
             pages: 0,
             diagnosis: None,
+            damage: None,
             steps: Vec::new(),
             weights: Vec::new(),
             reason: String::new(),
@@ -176,6 +181,11 @@ impl Report {
     /// Number of rows that ended so.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.items.iter().filter(|item| item.outcome == outcome).count()
+    }
+
+    /// Number of rows whose files were salvaged.
+    pub fn salvaged(&self) -> usize {
+        self.items.iter().filter(|item| item.damage.is_some()).count()
     }
 
     /// Mean PSNR before and after, over the rows that have scores and are not identical to their

@@ -2,6 +2,7 @@
 
 mod gate;
 mod item;
+mod opening;
 mod place;
 mod session;
 
@@ -50,6 +51,8 @@ pub struct RunOptions {
     pub sidecar: bool,
     /// What marks the missing pixels, for the steps that fill them.
     pub mask: Option<MaskSource>,
+    /// Decode what is left of damaged JPEG and PNG files, and fill what is lost. Without it they fail.
+    pub salvage: bool,
     /// Write the masks of missing pixels, given or left by steps, into this folder, as PNG, white =
     /// missing.
     pub masks: Option<PathBuf>,
@@ -92,6 +95,7 @@ impl RunOptions {
             reference: None,
             sidecar: false,
             mask: None,
+            salvage: false,
             masks: None,
             doubt_maps: None,
             previews: 60,
@@ -117,7 +121,10 @@ impl RunOptions {
             Some(mask) => format!(", mask {mask:?} {:08x}", mask.checksum()?),
             None => String::new(),
         };
-        Ok(format!("steps {pipeline}, format {format:?}, depth {depth:?}, seed {seed}{mask}"))
+        let salvage = if self.salvage { ", salvage" } else { "" };
+        Ok(format!(
+            "steps {pipeline}, format {format:?}, depth {depth:?}, seed {seed}{mask}{salvage}"
+        ))
     }
 }
 

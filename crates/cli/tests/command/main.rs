@@ -7,4 +7,5 @@ mod inpainting;
 mod learned;
 mod learning;
 mod pictures;
+mod salvage;
 mod support;

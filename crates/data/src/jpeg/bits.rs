@@ -9,10 +9,13 @@ use crate::DataError;
 const MAX_LEFTOVER: usize = 8;
 
 /// What can be wrong inside a scan.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Fault {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// There are no more bits.
     Short,
+    /// A code that the table does not have, or a value of more bits than there can be.
     Code,
+    /// A coefficient beyond the end of its block.
     Index,
 }
 
@@ -30,7 +33,7 @@ impl Fault {
 const FAST: u32 = 10;
 
 /// A Huffman table.
-pub(super) struct Huffman {
+pub(crate) struct Huffman {
     /// Length and symbol of the code that starts the next `FAST` bits; length 0 = longer.
     fast: [(u8, u8); 1 << FAST],
     /// For each length, the first 16-bit left-aligned code that is longer.
@@ -40,7 +43,7 @@ pub(super) struct Huffman {
     symbols: [u8; 256],
 }
 
-pub(super) static EMPTY: Huffman =
+pub(crate) static EMPTY: Huffman =
     Huffman { fast: [(0, 0); 1 << FAST], limit: [0; 18], offset: [0; 17], symbols: [0; 256] };
 
 impl Huffman {
@@ -71,7 +74,7 @@ impl Huffman {
 
     /// Length and symbol of the code at the start of `acc`.
     #[inline(always)]
-    fn look(&self, acc: u64) -> Result<(u32, u8), Fault> {
+    pub fn look(&self, acc: u64) -> Result<(u32, u8), Fault> {
         let (len, symbol) = self.fast[(acc >> (64 - FAST)) as usize];
         if len > 0 {
             return Ok((u32::from(len), symbol));

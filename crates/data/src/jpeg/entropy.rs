@@ -2,26 +2,19 @@
 //! knowledge that it is all there.
 
 use super::bits::{EMPTY, Huffman, Reader};
-use super::markers::{self, Frame, Segment};
+use super::markers::{self, Frame};
+use super::read::Found;
 use super::{corrupt, unsupported};
 use crate::DataError;
 
 /// More scans than any encoder makes are only a way to waste time (as in zune-jpeg).
 const MAX_SCANS: usize = 100;
 
-/// What a complete file holds beside its scans.
-pub(crate) struct Checked<'a> {
-    pub frame: Frame,
-    /// Quantization tables in zigzag order.
-    pub tables: [[u16; 64]; 4],
-    pub segments: Vec<Segment<'a>>,
-}
-
 /// Checks a whole file.
 ///
 /// # Errors
 /// [`DataError::Corrupt`] if anything is missing or damaged.
-pub(crate) fn check(bytes: &[u8]) -> Result<Checked<'_>, DataError> {
+pub(crate) fn check(bytes: &[u8]) -> Result<Found<'_>, DataError> {
     let mut state = State::default();
     let mut segments = Vec::new();
     let (mut at, mut scans) = (2, 0);
@@ -72,7 +65,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<Checked<'_>, DataError> {
             return Err(corrupt(format!("no quantization table {}", component.quantization)));
         }
     }
-    Ok(Checked { frame, tables: state.quantization.0, segments })
+    Ok(Found { scans, frame, tables: state.quantization.0, segments })
 }
 
 #[derive(Default)]

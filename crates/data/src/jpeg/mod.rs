@@ -7,7 +7,7 @@
 //! and that all coefficients of a progressive picture arrived with all their bits. It costs about a
 //! third of the decoding.
 
-mod bits;
+pub(crate) mod bits;
 mod density;
 pub(crate) mod entropy;
 mod error;
@@ -17,5 +17,5 @@ mod write;
 
 pub(crate) use density::jfif_density;
 pub(crate) use error::{corrupt, unsupported};
-pub(crate) use read::{decode, header};
+pub(crate) use read::{Found, decode, header, header_of};
 pub(crate) use write::encode;

@@ -1,13 +1,14 @@
 //! One item on the belt: read, decode, measure, restore, write, score.
 
+use super::RunOptions;
 use super::gate::Gate;
+use super::opening::{self, Lost};
 use super::place::Place;
 use super::session::Lights;
-use super::{PROBE_PIXELS, RunOptions};
 use crate::doubt_map::doubt_map;
 use crate::error::Error;
 use crate::pairs::{counterpart, read_page, score};
-use crate::pipeline::Stage;
+use crate::pipeline::{Pipeline, Stage};
 use crate::preview::Crop;
 use crate::report::{Failure, ItemReport, Outcome, Scores};
 use crate::resolve::resolve;
@@ -87,7 +88,7 @@ impl Belt<'_> {
     fn process(&self, entry: &Entry, row: &mut ItemReport) -> Staged<()> {
         let options = self.options;
         let bytes = at("read", entry.read(&options.limits))?;
-        let header = at("decode", restora_data::read_header(&bytes, &options.limits))?;
+        let header = at("decode", self.header(&bytes))?;
         row.format = Some(header.format.name().to_lowercase());
         (row.width, row.height) = (header.size.width, header.size.height);
         row.channels = header.layout.colors() as u32;
@@ -133,8 +134,8 @@ impl Belt<'_> {
             cancel: Some(self.cancel),
             ..Context::default()
         };
-        let Decoded { mut pages, meta } =
-            at("decode", restora_data::decode(bytes, &options.limits))?;
+        let (Decoded { mut pages, meta }, lost) = at("decode", self.open(bytes))?;
+        row.damage = lost.as_ref().map(|lost| lost.damage.clone());
         row.notes.extend(meta.notes.iter().cloned());
         if let Some(first) = pages.first() {
             (row.width, row.height) = (first.size.width, first.size.height);
@@ -150,21 +151,22 @@ impl Belt<'_> {
             None => None,
         };
 
-        let pipeline = self.lights.pipeline(&options.pipeline, &entry.id);
+        let asked = self.lights.pipeline(&options.pipeline, &entry.id);
+        let pipeline = at("diagnose", opening::filling(asked, lost.as_ref()))?;
         let mut changed = false;
         let mut crop = None;
         let mut filled = None;
         for (number, page) in pages.iter_mut().enumerate() {
             // Every page its own stream of random numbers; the first one has the item's name.
             let id = if number == 0 { row.id.clone() } else { format!("{}#{number}", row.id) };
-            let mask = at("mask", self.mask(entry, page))?;
+            let mask = at("mask", self.mask(entry, page, lost.as_ref(), &pipeline))?;
             if number == 0 && options.previews > row.index {
                 crop = Some(Crop::of(page, mask.as_ref()));
             }
             let (mut steps, noise) = if options.diagnose {
-                let probe = tiles::probe(page, PROBE_PIXELS);
                 let gpu = options.gpu.as_ref();
-                let holes = at("mask", mask.as_ref().map(probed).transpose())?;
+                let (probe, holes) =
+                    at("mask", opening::probe(page, mask.as_ref(), lost.is_some()))?;
                 let resolved = resolve(&pipeline, probe, holes, &id, gpu, &cx);
                 let resolved = at("diagnose", resolved)?;
                 if number == 0 {
@@ -238,7 +240,9 @@ impl Belt<'_> {
                 filled = left;
             }
         }
-        row.outcome = if changed { Outcome::Restored } else { Outcome::Unchanged };
+        row.outcome =
+            if changed || lost.is_some() { Outcome::Restored } else { Outcome::Unchanged };
+        row.notes.extend(lost.as_ref().map(|lost| lost.words(!options.dry_run)));
         if options.dry_run {
             return Ok(());
         }
@@ -251,7 +255,8 @@ impl Belt<'_> {
         }
         let converted = format != meta.format
             || options.depth.is_some_and(|d| d != meta.depth)
-            || meta.orientation != 1;
+            || meta.orientation != 1
+            || lost.is_some();
         row.output = Some(target.to_string_lossy().into_owned());
         if changed || converted {
             if options.format.is_some() || format != meta.format {
@@ -327,11 +332,28 @@ impl Belt<'_> {
         claimed.insert(target.to_owned())
     }
 
-    /// The mask of a page, if there are steps that fill what is missing.
-    fn mask(&self, entry: &Entry, page: &Raster) -> Result<Option<Mask>, Error> {
-        let fills = self.options.pipeline.steps.iter().any(Stage::fills);
-        let source = self.options.mask.as_ref().filter(|_| fills);
-        source.map(|s| s.mask(&entry.relative, page, &self.options.limits)).transpose()
+    /// The mask of a page, if there are steps that fill what is missing: what was lost, and what the
+    /// user marked.
+    fn mask(
+        &self,
+        entry: &Entry,
+        page: &Raster,
+        lost: Option<&Lost>,
+        pipeline: &Pipeline,
+    ) -> Result<Option<Mask>, Error> {
+        if !pipeline.steps.iter().any(Stage::fills) {
+            return Ok(None);
+        }
+        let source = self.options.mask.as_ref();
+        let given = source.map(|s| s.mask(&entry.relative, page, &self.options.limits));
+        let Some(mut mask) = given.transpose()? else {
+            let none = || self.options.salvage.then(|| Mask::empty(page.size));
+            return Ok(lost.map(|lost| lost.mask.clone()).or_else(none));
+        };
+        if let Some(lost) = lost {
+            mask.add(&lost.mask)?;
+        }
+        Ok(Some(mask))
     }
 
     /// The clean picture that belongs to an entry, if there is one.
@@ -342,15 +364,9 @@ impl Belt<'_> {
 }
 
 /// A mask as 8-bit gray, white where a pixel is missing.
-fn pictured(mask: &Mask) -> Result<Raster, OpError> {
+pub(super) fn pictured(mask: &Mask) -> Result<Raster, OpError> {
     let pixels = mask.data().iter().map(|missing| if *missing { 255 } else { 0 }).collect();
     Raster::new(mask.size(), Layout::Gray, Pixels::U8(pixels))
-}
-
-/// The mask of what [`tiles::probe`] takes of a picture.
-fn probed(mask: &Mask) -> Result<Mask, OpError> {
-    let probe = tiles::probe(&pictured(mask)?, PROBE_PIXELS);
-    Ok(Mask::from_fn(probe.size(), |x, y| probe.plane(0).at(x, y) > 0.5))
 }
 
 /// Where the mask or the map of a page goes: the name of its file, with the number of the page after the first.
