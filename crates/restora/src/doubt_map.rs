@@ -8,11 +8,13 @@ use restora_ops::inpaint::doubt::{DoubtModel, doubt};
 const STRIP: u32 = 1024;
 const MARGIN: u32 = 100;
 
-/// The regressions of the inpainters' errors, by `examples/fit_doubt.rs` on `photos_open` (the
-/// nets: every eighth photograph).
+/// The regressions of the inpainters' errors, by `examples/fit_doubt.rs` on `photos_open` (`hbe` and
+/// the nets: every eighth photograph).
 const MODELS: &[(&str, [f32; 6])] = &[
-    ("telea", [0.6084, 0.4522, -0.0182, 0.6244, 0.3622, -0.5805]),
-    ("biharmonic", [0.3597, 0.7312, -0.0568, 0.8754, 0.0827, -0.3917]),
+    ("telea", [0.5586, 0.5089, -0.0297, 0.6492, 0.3351, -0.5350]),
+    ("navier-stokes", [0.3414, 0.6936, -0.0568, 0.7713, 0.1959, -0.4006]),
+    ("biharmonic", [0.3580, 0.7238, -0.0571, 0.8795, 0.0769, -0.3894]),
+    ("hbe", [0.0471, 1.0701, -0.2220, 0.9155, 0.0154, -0.1132]),
     ("learned-inpainting", [-0.0005, 1.0428, -0.2358, 0.9114, -0.0505, -0.2514]),
 ];
 
