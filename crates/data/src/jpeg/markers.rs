@@ -3,6 +3,7 @@
 use super::{corrupt, jfif_density, unsupported};
 use crate::DataError;
 use crate::meta::Density;
+use restora_image::jpeg_tables;
 
 /// A marker and what its segment holds.
 #[derive(Clone, Copy, Debug)]
@@ -144,25 +145,19 @@ pub(crate) fn density(segments: &[Segment]) -> Option<Density> {
     jfif_density(unit, u16::from_be_bytes([x1, x0]), u16::from_be_bytes([y1, y0]))
 }
 
-/// Luma table of T.81 table K.1 in zigzag order.
-const LUMA: [u16; 64] = [
-    16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37,
-    29, 40, 58, 51, 61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81,
-    87, 95, 98, 103, 104, 103, 62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99,
+/// Zigzag place of each coefficient, row by row (T.81 figure A.6).
+pub(crate) const ZIGZAG: [u8; 64] = [
+    0, 1, 5, 6, 14, 15, 27, 28, 2, 4, 7, 13, 16, 26, 29, 42, 3, 8, 12, 17, 25, 30, 41, 43, 9, 11,
+    18, 24, 31, 40, 44, 53, 10, 19, 23, 32, 39, 45, 52, 54, 20, 22, 33, 38, 46, 51, 55, 60, 21, 34,
+    37, 47, 50, 56, 59, 61, 35, 36, 48, 49, 57, 58, 62, 63,
 ];
 
 /// The libjpeg quality whose scaled luma table is nearest to `table` in absolute differences.
 pub(crate) fn quality(table: &[u16; 64]) -> u8 {
     let distance = |quality: &u8| -> u32 {
-        let q = u32::from(*quality);
-        let scale = if q < 50 { 5000 / q } else { 200 - 2 * q };
-        LUMA.iter()
-            .zip(table)
-            .map(|(base, got)| {
-                let v = ((u32::from(*base) * scale + 50) / 100).clamp(1, 255);
-                v.abs_diff(u32::from(*got))
-            })
-            .sum()
+        let scaled = jpeg_tables::luminance(u32::from(*quality));
+        let pairs = scaled.iter().zip(ZIGZAG);
+        pairs.map(|(wanted, place)| u32::from(wanted.abs_diff(table[usize::from(place)]))).sum()
     };
     (1..=100).min_by_key(distance).unwrap_or(75)
 }

@@ -1,14 +1,8 @@
 //! How well blocks continue each other: values along their edges, without transforming the rest.
 
 use super::bits::Block;
+use crate::jpeg::markers::ZIGZAG;
 use std::sync::LazyLock;
-
-/// Zigzag place of each coefficient, row by row (T.81 figure A.6).
-const ZIGZAG: [u8; 64] = [
-    0, 1, 5, 6, 14, 15, 27, 28, 2, 4, 7, 13, 16, 26, 29, 42, 3, 8, 12, 17, 25, 30, 41, 43, 9, 11,
-    18, 24, 31, 40, 44, 53, 10, 19, 23, 32, 39, 45, 52, 54, 20, 22, 33, 38, 46, 51, 55, 60, 21, 34,
-    37, 47, 50, 56, 59, 61, 35, 36, 48, 49, 57, 58, 62, 63,
-];
 
 /// `BASIS[u][x]`: C(u) / 2 cos((2 x + 1) u pi / 16) (T.81 A.3.3).
 static BASIS: LazyLock<[[f32; 8]; 8]> = LazyLock::new(|| {
