@@ -57,6 +57,7 @@ Examples:
   restora restore in -o out --denoise learned:noise=unknown
   restora restore scan.png -o whole.png --inpaint telea --mask holes.png
   restora restore broken -o whole --salvage --denoise none --mask-out invented
+  restora restore scan.png -o whole.png --inpaint telea --mask detect:scratches --mask-out mask.png
   restora restore in -o out --denoise learned:model=mine.safetensors
   restora restore saved.jpg -o whole.png --deblock learned-deblocking
   restora restore in -o out --color white-balance
@@ -158,15 +159,19 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "METHOD")]
     pub inpaint: Vec<String>,
     /// What is missing: a picture (white = missing) for every picture of its size, a folder of such
-    /// with the same names, alpha (what is transparent), or color:#RRGGBB[:tolerance=N]
+    /// with the same names, alpha (what is transparent), color:#RRGGBB[:tolerance=N], auto (all damage
+    /// that is certain; without --inpaint it is filled as part of the automatic choice), or
+    /// detect:NAME,NAME of impulses, scratches, dust, text, dead-lines; scratches:false-marks=30 and
+    /// dust:false-marks=30 find more, and more wrongly (10 a megapixel)
     #[arg(long, value_name = "MASK")]
     pub mask: Option<MaskSource>,
     /// Decode what is left of damaged JPEG and PNG files, fill what is lost (with --inpaint, or
     /// telea), and say so; without it they fail
     #[arg(long)]
     pub salvage: bool,
-    /// Write the masks of what was filled into this folder (white = filled)
-    #[arg(long, value_name = "FOLDER")]
+    /// Write the masks of what was filled into this folder, or for one picture into this PNG (white =
+    /// filled): to be edited, and given back as --mask
+    #[arg(long, value_name = "OUT")]
     pub mask_out: Option<PathBuf>,
     /// Write how far each filled pixel may be off into this folder: half-widths of 90 % intervals as 16-bit PNG,
     /// 65535 = the whole range
@@ -203,12 +208,19 @@ pub struct DegradeArgs {
 }
 
 #[derive(Args, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, each a flag of the command"
+)]
 pub struct InspectArgs {
     #[command(flatten)]
     pub input: InputArgs,
     /// Print everything as JSON
     #[arg(long)]
     pub json: bool,
+    /// Look for scratches, dust, burnt-in text and dead lines too
+    #[arg(long)]
+    pub damage: bool,
     /// Measure what is left of damaged JPEG and PNG files, and say what is lost
     #[arg(long)]
     pub salvage: bool,

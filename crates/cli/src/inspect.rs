@@ -6,6 +6,7 @@ use crate::restore::{cancel_on_interrupt, input, tell_salvaged};
 use crate::table::table;
 use crate::{End, print};
 use restora::Pipeline;
+use restora::damage::{Search, listed};
 use restora::diagnose::Diagnosis;
 use restora::report::Outcome;
 use restora::run::{RunOptions, run};
@@ -20,6 +21,9 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<End> {
     options.previews = 0;
     options.limits = limits;
     options.salvage = args.salvage;
+    if args.damage {
+        options.searches = Search::unasked();
+    }
     if let Some(threads) = args.threads {
         options.threads = usize::from(threads);
     }
@@ -46,7 +50,7 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<End> {
             .collect();
         print(&format!("{}\n", serde_json::to_string_pretty(&items)?))?;
     } else {
-        let head = [
+        let mut head = vec![
             "picture",
             "noise/255",
             "per channel",
@@ -59,6 +63,9 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<End> {
             "dark",
             "bright",
         ];
+        if args.damage {
+            head.push("damage");
+        }
         let rows: Vec<Vec<String>> = report
             .items
             .iter()
@@ -96,7 +103,7 @@ fn row(id: &str, d: &Diagnosis) -> Vec<String> {
     } else {
         "no".into()
     };
-    vec![
+    let mut cells = vec![
         id.to_owned(),
         sure(format!("{:.1}", 255.0 * d.noise_sigma()), d.noise.confidence),
         levels.join(" "),
@@ -112,5 +119,7 @@ fn row(id: &str, d: &Diagnosis) -> Vec<String> {
         sure(format!("{:.1} px", d.blur.sigma), d.blur.confidence),
         percent(d.exposure.shadows),
         percent(d.exposure.highlights),
-    ]
+    ];
+    cells.extend(d.damage.as_deref().map(listed));
+    cells
 }

@@ -7,6 +7,7 @@ use crate::{End, print};
 use anyhow::{Context, bail};
 use restora::data::{Input, Limits};
 use restora::image::{Cancel, Sigma};
+use restora::masks::MaskSource;
 use restora::pipeline::Stage;
 use restora::report::{ItemReport, Outcome, Report};
 use restora::run::{RunOptions, run};
@@ -32,9 +33,15 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<End> {
         eprintln!("restora: no method of the pipeline takes --sigma; it has no effect");
     }
     let fills = pipeline.steps.iter().any(Stage::fills);
-    let masked = args.mask_out.is_some() && !args.salvage;
-    let told = args.mask.is_some() || masked || args.doubt_map.is_some();
-    if !fills && told {
+    // What is damaged is filled by auto where no method is named.
+    let searches = match &args.mask {
+        Some(MaskSource::Damage(searches)) if !fills && pipeline.has_auto() => searches.clone(),
+        _ => Vec::new(),
+    };
+    let mask = args.mask.clone().filter(|_| searches.is_empty());
+    let written = args.mask_out.is_some() || args.doubt_map.is_some();
+    let may_fill = fills || args.salvage || !searches.is_empty();
+    if (mask.is_some() && !fills) || (written && !may_fill) {
         let message = "--mask, --mask-out and --doubt-map are for --inpaint, which is not given";
         bail!(Error::Usage(message.into()));
     }
@@ -44,7 +51,8 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<End> {
     }
     execute(&args.run, pipeline, |options| {
         options.gpu = gpu;
-        options.mask.clone_from(&args.mask);
+        options.mask = mask;
+        options.searches = searches;
         options.masks.clone_from(&args.mask_out);
         options.doubt_maps.clone_from(&args.doubt_map);
         options.salvage = args.salvage;

@@ -5,6 +5,7 @@
 //! named option.
 
 mod angular_error;
+pub mod damage;
 mod error;
 pub mod full_reference;
 pub mod no_reference;

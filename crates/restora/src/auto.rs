@@ -22,6 +22,7 @@ pub use choice::{Method, NoiseClass, method};
 use crate::diagnose::Diagnosis;
 use crate::learned_deblocker::LearnedDeblocking;
 use crate::step::Step;
+use restora_metrics::no_reference::ImpulseRate;
 use restora_ops::denoise::{Impulse, ImpulseKind};
 
 /// What is to be done to a picture, and why.
@@ -221,10 +222,15 @@ pub fn plan_with(diagnosis: &Diagnosis, choice: &dyn Fn(NoiseClass, usize, f32) 
     Plan { steps, reason: reasons.join(", then "), measure_again: false }
 }
 
+/// Are salt and pepper everywhere?
+pub(crate) fn has_salt_and_pepper(rate: &ImpulseRate) -> bool {
+    rate.salt_and_pepper >= LEAST_IMPULSES && rate.confidence >= 0.8
+}
+
 impl Diagnosis {
     /// Are salt and pepper everywhere?
     pub fn has_salt_and_pepper(&self) -> bool {
-        self.impulses.salt_and_pepper >= LEAST_IMPULSES && self.impulses.confidence >= 0.8
+        has_salt_and_pepper(&self.impulses)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What ails a picture, measured without a reference.
 
+use crate::damage::{Finding, listed};
 use restora_image::{Context, Image, NoiseModel, OpError};
 use restora_metrics::no_reference::{
     Blockiness, Blur, Exposure, ImpulseRate, JpegQuality, NoiseCorrelation, NoiseLevel, blockiness,
@@ -26,6 +27,9 @@ pub struct Diagnosis {
     pub blur: Blur,
     /// Clipping, brightness, contrast.
     pub exposure: Exposure,
+    /// Scratches, dust, text and dead lines, if the picture was looked through for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<Vec<Finding>>,
     /// The user knows the noise: [`Diagnosis::noise`] is what they said.
     pub told: bool,
 }
@@ -96,6 +100,9 @@ impl Diagnosis {
         if !growth.is_empty() {
             let text = format!("{}{}", growth.join("; "), sure(n.slope_confidence));
             facts.push(("noise variance", text));
+        }
+        if let Some(found) = &self.damage {
+            facts.push(("damage", listed(found)));
         }
         facts.extend([
             (

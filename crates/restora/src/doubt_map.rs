@@ -1,5 +1,6 @@
 //! Doubt maps: how far each invented pixel of a filled picture may be off.
 
+use crate::pipeline::{Pipeline, Stage};
 use crate::{Error, Step};
 use restora_image::{Context, Layout, Mask, Pixels, Raster, Rect};
 use restora_ops::inpaint::doubt::{DoubtModel, doubt};
@@ -35,11 +36,8 @@ pub fn doubt_map(
     steps: &[Step],
     cx: &Context,
 ) -> Result<Raster, Error> {
-    let Some(model) = steps.iter().rev().find_map(model_of) else {
-        let known: Vec<_> = MODELS.iter().map(|(id, _)| *id).collect();
-        let known = known.join(", ");
-        return Err(Error::Usage(format!("doubt maps are known for --inpaint {known}")));
-    };
+    let filler = steps.iter().rev().find(|step| step.fills());
+    let model = filler.and_then(model_of).ok_or_else(|| unknown(filler))?;
     let size = page.size;
     let mut levels = vec![0u16; size.len()];
     for y in (0..size.height).step_by(STRIP as usize) {
@@ -57,6 +55,28 @@ pub fn doubt_map(
         }
     }
     Ok(Raster::new(size, Layout::Gray, Pixels::U16(levels))?)
+}
+
+/// Are there doubt maps for what fills holes in a pipeline?
+///
+/// # Errors
+/// [`Error::Usage`] if there are none.
+pub fn is_known(pipeline: &Pipeline) -> Result<(), Error> {
+    let filler = pipeline.steps.iter().rev().find_map(|stage| match stage {
+        Stage::Step(step) if step.fills() => Some(step),
+        _ => None,
+    });
+    if filler.is_some_and(|step| model_of(step).is_none()) {
+        return Err(unknown(filler));
+    }
+    Ok(())
+}
+
+fn unknown(filler: Option<&Step>) -> Error {
+    let known: Vec<_> = MODELS.iter().map(|(id, _)| *id).collect();
+    let known = known.join(", ");
+    let got = filler.map_or(String::new(), |step| format!(", not for {}", step.id()));
+    Error::Usage(format!("doubt maps are known for --inpaint {known}{got}"))
 }
 
 #[cfg(test)]
@@ -84,5 +104,13 @@ mod tests {
         let other = [Step::from_text("median").unwrap()];
         let refused = doubt_map(&page, &mask, &other, &Context::default()).unwrap_err();
         assert!(refused.to_string().contains("telea"), "{refused}");
+        let known = |methods: &[&str]| is_known(&Pipeline::from_texts(methods).unwrap());
+        for methods in [&["telea", "median"][..], &["aloha", "hbe"], &["median"], &["auto"]] {
+            known(methods).unwrap();
+        }
+        for methods in [&["aloha"][..], &["telea", "exemplar"]] {
+            let refused = known(methods).unwrap_err().to_string();
+            assert!(refused.contains(methods[methods.len() - 1]), "{refused}");
+        }
     }
 }

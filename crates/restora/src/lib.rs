@@ -9,6 +9,7 @@
 
 pub mod auto;
 pub mod constancy;
+pub mod damage;
 pub mod diagnose;
 pub mod doubt_map;
 mod error;

@@ -1,9 +1,11 @@
 //! Where the mask of missing pixels of a picture comes from.
 
+use crate::damage::{Search, detect};
 use crate::error::Error;
 use crate::pairs::{counterpart, read_page};
+use crate::run::page_file;
 use restora_data::Limits;
-use restora_image::{Image, Mask, OpError, Pixels, Raster, Rect, Size};
+use restora_image::{Context, Image, Mask, OpError, Pixels, Raster, Rect, Size};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -22,6 +24,8 @@ pub enum MaskSource {
         /// Largest difference in a channel, in steps of 1/255.
         tolerance: f32,
     },
+    /// Pixels that detectors find damaged.
+    Damage(Vec<Search>),
 }
 
 /// Room for the rounding of a nominal value that is a multiple of 1/255, in steps of 1/255.
@@ -30,10 +34,17 @@ const ROUNDING: f32 = 1e-3;
 impl FromStr for MaskSource {
     type Err = Error;
 
-    /// Reads `alpha`, `color:#RRGGBB`, `color:#RRGGBB:tolerance=N`; everything else is a path.
+    /// Reads `alpha`, `color:#RRGGBB`, `color:#RRGGBB:tolerance=N`, `auto`,
+    /// `detect:scratches,dust:false-marks=30`; everything else is a path.
     fn from_str(text: &str) -> Result<Self, Error> {
         if text == "alpha" {
             return Ok(Self::Alpha);
+        }
+        if text == "auto" {
+            return Ok(Self::Damage(Search::unasked()));
+        }
+        if let Some(list) = text.strip_prefix("detect:") {
+            return Ok(Self::Damage(list.split(',').map(str::parse).collect::<Result<_, _>>()?));
         }
         let Some(key) = text.strip_prefix("color:") else { return Ok(Self::Path(text.into())) };
         let wrong = || {
@@ -63,18 +74,27 @@ impl FromStr for MaskSource {
 }
 
 impl MaskSource {
-    /// The mask of a page of the picture that lies at `relative` in its tree.
+    /// The mask of a page, with its number, of the picture that lies at `relative` in its tree. Pages after
+    /// the first have masks of their own in a folder where there are such (`NAME-1.png`).
     ///
     /// # Errors
     /// If there is no mask for it, the mask cannot be read, or it is of another size.
-    pub fn mask(&self, relative: &Path, page: &Raster, limits: &Limits) -> Result<Mask, Error> {
+    pub fn mask(
+        &self,
+        relative: &Path,
+        (number, page): (usize, &Raster),
+        limits: &Limits,
+        cx: &Context,
+    ) -> Result<Mask, Error> {
         match self {
             Self::Path(path) => {
                 let path = if path.is_dir() {
-                    counterpart(path, relative).ok_or_else(|| {
+                    let first = counterpart(path, relative).ok_or_else(|| {
                         let (name, folder) = (relative.display(), path.display());
                         Error::Input(format!("no mask for {name} in {folder}"))
-                    })?
+                    })?;
+                    let own = Some(page_file(&first, number)).filter(|own| own.exists());
+                    own.filter(|_| number > 0).unwrap_or(first)
                 } else {
                     path.clone()
                 };
@@ -91,6 +111,7 @@ impl MaskSource {
             Self::Alpha => {
                 Err(Error::Input("the picture has no alpha channel to take a mask from".into()))
             }
+            Self::Damage(searches) => Ok(detect(page, searches, cx)?.0),
             Self::Color { rgb, tolerance } => Ok(marked(page, |image, i| {
                 (0..3).all(|c| {
                     let value = image.plane_data(c.min(image.channels() - 1))[i] * 255.0;
@@ -177,6 +198,10 @@ mod tests {
     fn a_mask_is_a_path_alpha_or_a_color() {
         let read = |text: &str| text.parse::<MaskSource>();
         assert_eq!(read("alpha").unwrap(), MaskSource::Alpha);
+        assert_eq!(read("auto").unwrap(), MaskSource::Damage(Search::unasked()));
+        let some = vec!["text".parse().unwrap(), "dust:false-marks=30".parse().unwrap()];
+        assert_eq!(read("detect:text,dust:false-marks=30").unwrap(), MaskSource::Damage(some));
+        assert!(read("detect:text,dirt").unwrap_err().to_string().contains("`dirt`"));
         assert_eq!(read("./alpha").unwrap(), MaskSource::Path("./alpha".into()));
         let color = |rgb, tolerance| MaskSource::Color { rgb, tolerance };
         assert_eq!(read("color:#FF00a0").unwrap(), color([255, 0, 160], 0.0));
@@ -205,7 +230,11 @@ mod tests {
             let page = Raster::new(size, Layout::Rgb, pixels).unwrap();
             let marks = |tolerance| {
                 let source = MaskSource::Color { rgb: [255, 0, 160], tolerance };
-                source.mask(Path::new("x"), &page, &limits).unwrap().data().to_vec()
+                source
+                    .mask(Path::new("x"), (0, &page), &limits, &Context::default())
+                    .unwrap()
+                    .data()
+                    .to_vec()
             };
             assert_eq!(marks(0.0), [true, false, false, false]);
             assert_eq!(marks(5.0), [true, true, true, false]);
@@ -238,11 +267,17 @@ mod tests {
         let samples = vec![9, 0, 9, 1, 9, 65535];
         let mut page =
             Raster::new(Size::new(3, 1), Layout::GrayAlpha, Pixels::U16(samples)).unwrap();
-        let mask = MaskSource::Alpha.mask(Path::new("x"), &page, &Limits::default()).unwrap();
+        let mask = MaskSource::Alpha
+            .mask(Path::new("x"), (0, &page), &Limits::default(), &Context::default())
+            .unwrap();
         assert_eq!(mask.data(), [true, false, false]);
         MaskSource::Alpha.show(&mut page, &mask);
         assert_eq!(page.pixels, Pixels::U16(vec![9, 65535, 9, 1, 9, 65535]));
         let opaque = Raster::new(Size::new(1, 1), Layout::Gray, Pixels::U8(vec![0])).unwrap();
-        assert!(MaskSource::Alpha.mask(Path::new("x"), &opaque, &Limits::default()).is_err());
+        assert!(
+            MaskSource::Alpha
+                .mask(Path::new("x"), (0, &opaque), &Limits::default(), &Context::default())
+                .is_err()
+        );
     }
 }

@@ -101,12 +101,18 @@ pub fn compare_paths(
     Ok(PairsReport { pairs, mean })
 }
 
-/// The file of `root` with the same relative name, or with the same stem and another extension of a
-/// picture.
+/// The file of `root` with the same relative name, with `.png` after it, or with the same stem and another
+/// extension of a picture.
 pub fn counterpart(root: &Path, relative: &Path) -> Option<PathBuf> {
     let same_name = root.join(relative);
     if same_name.exists() {
         return Some(same_name);
+    }
+    let mut longer = same_name.clone().into_os_string();
+    longer.push(".png");
+    let longer = PathBuf::from(longer);
+    if longer.exists() {
+        return Some(longer);
     }
     let extensions = Format::ALL.iter().flat_map(|f| f.extensions());
     extensions.map(|e| same_name.with_extension(e)).find(|path| path.exists())

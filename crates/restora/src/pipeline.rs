@@ -146,6 +146,11 @@ impl Pipeline {
         self.steps.iter().map(named).collect()
     }
 
+    /// Is any of it left to the diagnosis?
+    pub fn has_auto(&self) -> bool {
+        self.steps.iter().any(|stage| matches!(stage, Stage::Auto(_)))
+    }
+
     /// May pictures meet a net in it?
     pub fn may_run_nets(&self) -> bool {
         let may = |stage: &Stage| matches!(stage, Stage::Auto(_) | Stage::Step(Step::Learned(_)));

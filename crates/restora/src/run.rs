@@ -2,10 +2,13 @@
 
 mod gate;
 mod item;
+mod missing;
 mod opening;
 mod place;
 mod session;
 
+use crate::damage::Search;
+use crate::doubt_map;
 use crate::error::Error;
 use crate::journal::{Earlier, Journal};
 use crate::masks::MaskSource;
@@ -14,6 +17,8 @@ use crate::report::{ItemReport, Report};
 use crate::tiles::Tiling;
 use gate::Gate;
 use item::Belt;
+use missing::Names;
+pub(crate) use missing::page_file;
 use place::Place;
 use restora_data::{EncodeOptions, Format, Input, Limits};
 use restora_image::{Cancel, Context, Depth};
@@ -51,6 +56,9 @@ pub struct RunOptions {
     pub sidecar: bool,
     /// What marks the missing pixels, for the steps that fill them.
     pub mask: Option<MaskSource>,
+    /// Damage that is looked for where no step was asked to fill it: it is told in the diagnosis, and filled
+    /// first where the steps are left to the diagnosis.
+    pub searches: Vec<Search>,
     /// Decode what is left of damaged JPEG and PNG files, and fill what is lost. Without it they fail.
     pub salvage: bool,
     /// Write the masks of missing pixels, given or left by steps, into this folder, as PNG, white =
@@ -95,6 +103,7 @@ impl RunOptions {
             reference: None,
             sidecar: false,
             mask: None,
+            searches: Vec::new(),
             salvage: false,
             masks: None,
             doubt_maps: None,
@@ -122,8 +131,12 @@ impl RunOptions {
             None => String::new(),
         };
         let salvage = if self.salvage { ", salvage" } else { "" };
+        let searches = match &self.searches[..] {
+            [] => String::new(),
+            all => format!(", looks for {all:?}"),
+        };
         Ok(format!(
-            "steps {pipeline}, format {format:?}, depth {depth:?}, seed {seed}{mask}{salvage}"
+            "steps {pipeline}, format {format:?}, depth {depth:?}, seed {seed}{mask}{searches}{salvage}"
         ))
     }
 }
@@ -153,6 +166,9 @@ pub fn run(
     let pipeline = options.pipeline.with_references(&options.limits, &cx)?;
     let options = &RunOptions { pipeline, ..options.clone() };
     let place = Place::of(input, options)?;
+    if options.doubt_maps.is_some() {
+        doubt_map::is_known(&options.pipeline)?;
+    }
     let (journal, finished) = match &place {
         Place::Folder(folder) => {
             std::fs::create_dir_all(folder)
@@ -178,6 +194,7 @@ pub fn run(
         options,
         lights: &lights,
         place: &place,
+        names: &Names::of(input, options),
         finished,
         claimed: Mutex::default(),
         memory: Gate::new(options.memory),

@@ -2,6 +2,7 @@
 
 mod color;
 mod constancy;
+mod damage;
 mod device;
 mod inpainting;
 mod learned;

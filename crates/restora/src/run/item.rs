@@ -2,20 +2,20 @@
 
 use super::RunOptions;
 use super::gate::Gate;
-use super::opening::{self, Lost};
+use super::missing::Names;
+use super::opening;
 use super::place::Place;
 use super::session::Lights;
 use crate::doubt_map::doubt_map;
 use crate::error::Error;
 use crate::pairs::{counterpart, read_page, score};
-use crate::pipeline::{Pipeline, Stage};
 use crate::preview::Crop;
 use crate::report::{Failure, ItemReport, Outcome, Scores};
 use crate::resolve::resolve;
 use crate::step::Step;
 use crate::tiles::{self, Known};
-use restora_data::{Decoded, Entry, FileMeta, Format, ItemError};
-use restora_image::{Cancel, Context, ErrorKind, Layout, Mask, OpError, Pixels, Raster};
+use restora_data::{Decoded, Entry, Format, ItemError};
+use restora_image::{Cancel, Context, ErrorKind, Raster};
 use restora_metrics::full_reference::CompareOptions;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -28,6 +28,8 @@ pub struct Belt<'a> {
     /// Of the shoot, for the steps that ask for it.
     pub lights: &'a Lights,
     pub place: &'a Place,
+    /// Of the files of masks and maps.
+    pub names: &'a Names,
     pub finished: HashMap<String, ItemReport>,
     /// Outputs that items of this run have taken: two inputs may want the same name once the format
     /// changes.
@@ -159,16 +161,17 @@ impl Belt<'_> {
         for (number, page) in pages.iter_mut().enumerate() {
             // Every page its own stream of random numbers; the first one has the item's name.
             let id = if number == 0 { row.id.clone() } else { format!("{}#{number}", row.id) };
-            let mask = at("mask", self.mask(entry, page, lost.as_ref(), &pipeline))?;
-            if number == 0 && options.previews > row.index {
-                crop = Some(Crop::of(page, mask.as_ref()));
-            }
+            let lost = lost.as_ref();
+            let mut mask = at("mask", self.mask(entry, (number, page), lost, &pipeline, &cx))?;
             let (mut steps, noise) = if options.diagnose {
                 let gpu = options.gpu.as_ref();
                 let (probe, holes) =
                     at("mask", opening::probe(page, mask.as_ref(), lost.is_some()))?;
                 let resolved = resolve(&pipeline, probe, holes, &id, gpu, &cx);
-                let resolved = at("diagnose", resolved)?;
+                let mut resolved = at("diagnose", resolved)?;
+                if mask.is_none() && !options.searches.is_empty() {
+                    (mask, resolved) = at("diagnose", self.with_damage(page, resolved, &cx))?;
+                }
                 if number == 0 {
                     row.steps.clone_from(&resolved.steps);
                     row.reason = resolved.reason;
@@ -181,6 +184,9 @@ impl Belt<'_> {
                 row.steps.clone_from(&steps);
                 (steps, None)
             };
+            if number == 0 && options.previews > row.index {
+                crop = Some(Crop::of(page, mask.as_ref()));
+            }
             if mask.as_ref().is_some_and(|mask| mask.count() == 0) {
                 steps.retain(|step| !step.fills());
                 if number == 0 {
@@ -207,17 +213,26 @@ impl Belt<'_> {
                 let weights = row.steps.iter().filter_map(|s| s.weights(channels).transpose());
                 row.weights = at("restore", weights.collect::<Result<_, _>>())?;
             }
-            if options.dry_run || steps.is_empty() {
+            if options.dry_run {
+                continue;
+            }
+            if steps.is_empty() {
+                // A mask that marks nothing can be edited as well.
+                if let Some(mask) = &mask {
+                    at("write", self.write_mask(mask, entry, number))?;
+                }
                 continue;
             }
             changed = true;
             let known = Known { noise: noise.as_ref(), mask: mask.as_ref(), id: &id };
             let left = tiles::apply(page, &steps, &known, &options.tiling, &cx);
             let left = at("restore", left)?;
-            if let (Some(source), Some(mask)) = (&options.mask, &mask)
-                && mask.count() > 0
+            if let Some(mask) = mask.as_ref().filter(|mask| mask.count() > 0)
+                && (options.mask.is_some() || lost.is_none())
             {
-                source.show(page, mask);
+                if let Some(source) = &options.mask {
+                    source.show(page, mask);
+                }
                 let share = 100.0 * mask.count() as f64 / mask.data().len().max(1) as f64;
                 row.notes.push(format!(
                     "{} pixels ({share:.2} %) were missing and are filled",
@@ -228,13 +243,10 @@ impl Belt<'_> {
                 && mask.count() > 0
             {
                 let map = at("doubt", doubt_map(page, mask, &steps, &cx))?;
-                let path = page_file(folder, entry, number);
-                at("write", write_gray(&map, &path, options))?;
+                at("write", self.write_gray(&map, folder, entry, number))?;
             }
-            if let (Some(mask), Some(folder)) = (&left, &options.masks) {
-                let path = page_file(folder, entry, number);
-                let page = at("write", pictured(mask))?;
-                at("write", write_gray(&page, &path, options))?;
+            if let Some(mask) = &left {
+                at("write", self.write_mask(mask, entry, number))?;
             }
             if number == 0 && steps.iter().any(Step::fills) {
                 filled = left;
@@ -327,33 +339,9 @@ impl Belt<'_> {
     }
 
     /// Takes an output for an item; `false` if another has it.
-    fn claim(&self, target: &Path) -> bool {
+    pub fn claim(&self, target: &Path) -> bool {
         let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
         claimed.insert(target.to_owned())
-    }
-
-    /// The mask of a page, if there are steps that fill what is missing: what was lost, and what the
-    /// user marked.
-    fn mask(
-        &self,
-        entry: &Entry,
-        page: &Raster,
-        lost: Option<&Lost>,
-        pipeline: &Pipeline,
-    ) -> Result<Option<Mask>, Error> {
-        if !pipeline.steps.iter().any(Stage::fills) {
-            return Ok(None);
-        }
-        let source = self.options.mask.as_ref();
-        let given = source.map(|s| s.mask(&entry.relative, page, &self.options.limits));
-        let Some(mut mask) = given.transpose()? else {
-            let none = || self.options.salvage.then(|| Mask::empty(page.size));
-            return Ok(lost.map(|lost| lost.mask.clone()).or_else(none));
-        };
-        if let Some(lost) = lost {
-            mask.add(&lost.mask)?;
-        }
-        Ok(Some(mask))
     }
 
     /// The clean picture that belongs to an entry, if there is one.
@@ -361,27 +349,4 @@ impl Belt<'_> {
         let root = self.options.reference.as_ref()?;
         if root.is_dir() { counterpart(root, &entry.relative) } else { Some(root.clone()) }
     }
-}
-
-/// A mask as 8-bit gray, white where a pixel is missing.
-pub(super) fn pictured(mask: &Mask) -> Result<Raster, OpError> {
-    let pixels = mask.data().iter().map(|missing| if *missing { 255 } else { 0 }).collect();
-    Raster::new(mask.size(), Layout::Gray, Pixels::U8(pixels))
-}
-
-/// Where the mask or the map of a page goes: the name of its file, with the number of the page after the first.
-fn page_file(folder: &Path, entry: &Entry, number: usize) -> PathBuf {
-    let path = folder.join(entry.relative.with_extension("png"));
-    if number == 0 {
-        return path;
-    }
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    path.with_file_name(format!("{stem}-{number}.png"))
-}
-
-/// A gray page as PNG.
-fn write_gray(page: &Raster, path: &Path, options: &RunOptions) -> Result<(), Error> {
-    let meta = FileMeta::new(Format::Png, Layout::Gray, page.depth());
-    let (pages, png) = (std::slice::from_ref(page), Format::Png);
-    Ok(restora_data::write_file(path, pages, png, &meta, &options.encode, options.overwrite)?)
 }

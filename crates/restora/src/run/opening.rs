@@ -1,7 +1,8 @@
 //! How a file enters the belt: whole, or what is left of it.
 
 use super::PROBE_PIXELS;
-use super::item::{Belt, pictured};
+use super::item::Belt;
+use super::missing::pictured;
 use crate::error::Error;
 use crate::pipeline::{Pipeline, Stage};
 use crate::step::Step;

@@ -1,0 +1,179 @@
+//! What is missing of a picture, and the files that masks and doubt maps go to.
+
+use super::RunOptions;
+use super::item::Belt;
+use super::opening::Lost;
+use super::place::Place;
+use crate::damage::{self, Detector, Search, Trust};
+use crate::error::Error;
+use crate::pipeline::{Pipeline, Stage};
+use crate::resolve::Resolved;
+use crate::step::Step;
+use restora_data::{Entry, FileMeta, Format, Input};
+use restora_image::{Context, Layout, Mask, OpError, Pixels, Raster};
+use restora_ops::inpaint::Hbe;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// How the PNG of a picture is named in a folder of masks or maps: as the picture; where another
+/// picture differs from it by its extension alone, as the picture with its extension.
+#[derive(Default)]
+pub struct Names {
+    shared: HashSet<PathBuf>,
+}
+
+impl Names {
+    /// Of the pictures of a run, if it writes masks or maps.
+    pub fn of(input: &Input, options: &RunOptions) -> Self {
+        let mut names = Self::default();
+        if options.masks.is_none() && options.doubt_maps.is_none() {
+            return names;
+        }
+        let mut seen = HashSet::new();
+        for entry in restora_data::walk(input).filter_map(Result::ok) {
+            let stem = entry.relative.with_extension("");
+            if !seen.insert(stem.clone()) {
+                names.shared.insert(stem);
+            }
+        }
+        names
+    }
+
+    fn of_entry(&self, relative: &Path) -> PathBuf {
+        let shared = self.shared.contains(&relative.with_extension(""));
+        if !shared || Format::from_path(relative) == Some(Format::Png) {
+            return relative.with_extension("png");
+        }
+        let mut name: OsString = relative.as_os_str().to_owned();
+        name.push(".png");
+        name.into()
+    }
+}
+
+impl Belt<'_> {
+    /// The mask of a page, if there are steps that fill what is missing: what was lost, and what the
+    /// user marked.
+    pub fn mask(
+        &self,
+        entry: &Entry,
+        (number, page): (usize, &Raster),
+        lost: Option<&Lost>,
+        pipeline: &Pipeline,
+        cx: &Context,
+    ) -> Result<Option<Mask>, Error> {
+        if !pipeline.steps.iter().any(Stage::fills) {
+            return Ok(None);
+        }
+        let source = self.options.mask.as_ref();
+        let limits = &self.options.limits;
+        let given = source.map(|s| s.mask(&entry.relative, (number, page), limits, cx));
+        let Some(mut mask) = given.transpose()? else {
+            let none = || self.options.salvage.then(|| Mask::empty(page.size));
+            return Ok(lost.map(|lost| lost.mask.clone()).or_else(none));
+        };
+        if let Some(lost) = lost {
+            mask.add(&lost.mask)?;
+        }
+        Ok(Some(mask))
+    }
+
+    /// What to do to a page of which no mask is known: if its damage is looked for, fill that first where the
+    /// choice of the steps is left to the diagnosis.
+    pub fn with_damage(
+        &self,
+        page: &Raster,
+        mut resolved: Resolved,
+        cx: &Context,
+    ) -> Result<(Option<Mask>, Resolved), Error> {
+        // Impulses the diagnosis measures in any case.
+        let told = |s: &&Search| s.detector != Detector::Impulses || s.trust != Trust::Unasked;
+        let searches: Vec<_> = self.options.searches.iter().filter(told).copied().collect();
+        let (mask, found) = damage::detect(page, &searches, cx)?;
+        resolved.diagnosis.damage = Some(found.clone());
+        if found.is_empty() || !self.options.pipeline.has_auto() {
+            return Ok((None, resolved));
+        }
+        let found = format!("{} of the picture", damage::listed(&found));
+        resolved.reason = if resolved.steps.is_empty() {
+            found
+        } else {
+            format!("{found}, then {}", resolved.reason)
+        };
+        resolved.steps.insert(0, Step::Hbe(Hbe::default()));
+        Ok((Some(mask), resolved))
+    }
+
+    /// Writes the mask of a page, if masks are asked for.
+    pub fn write_mask(&self, mask: &Mask, entry: &Entry, number: usize) -> Result<(), Error> {
+        let Some(folder) = &self.options.masks else { return Ok(()) };
+        self.write_gray(&pictured(mask)?, folder, entry, number)
+    }
+
+    /// Writes a gray page as PNG into a folder; to a PNG that was asked for, where there is one picture.
+    pub fn write_gray(
+        &self,
+        page: &Raster,
+        place: &Path,
+        entry: &Entry,
+        number: usize,
+    ) -> Result<(), Error> {
+        let one = matches!(self.place, Place::File(_)) && !place.is_dir();
+        let mut path = if one && Format::from_path(place) == Some(Format::Png) {
+            place.to_owned()
+        } else {
+            place.join(self.names.of_entry(&entry.relative))
+        };
+        if number > 0 {
+            path = page_file(&path, number);
+        }
+        if !self.claim(&path) {
+            let message = "another output of this run is the same file: give it another place";
+            let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, message);
+            return Err(Error::Io { path, source });
+        }
+        let options = self.options;
+        let meta = FileMeta::new(Format::Png, Layout::Gray, page.depth());
+        let (pages, png) = (std::slice::from_ref(page), Format::Png);
+        Ok(restora_data::write_file(&path, pages, png, &meta, &options.encode, options.overwrite)?)
+    }
+}
+
+/// The file of a page after the first: the name of the first one's with the number of the page.
+pub fn page_file(first: &Path, number: usize) -> PathBuf {
+    let stem = first.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    first.with_file_name(format!("{stem}-{number}.png"))
+}
+
+/// A mask as 8-bit gray, white where a pixel is missing.
+pub fn pictured(mask: &Mask) -> Result<Raster, OpError> {
+    let pixels = mask.data().iter().map(|missing| if *missing { 255 } else { 0 }).collect();
+    Raster::new(mask.size(), Layout::Gray, Pixels::U8(pixels))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_that_differ_by_their_extension_have_masks_of_their_own() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["cut.png", "cut.jpg", "lone.jpg", "sub/cut.jpg"] {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"").unwrap();
+        }
+        let input = Input::Path(dir.path().into());
+        let mut options = RunOptions::new(Pipeline::default(), "out".into());
+        let name = |options: &RunOptions, relative: &str| {
+            Names::of(&input, options).of_entry(Path::new(relative)).to_str().unwrap().to_owned()
+        };
+        assert_eq!(name(&options, "cut.jpg"), "cut.png", "nothing is written");
+        options.masks = Some("masks".into());
+        assert_eq!(name(&options, "cut.jpg"), "cut.jpg.png");
+        assert_eq!(name(&options, "cut.png"), "cut.png");
+        assert_eq!(name(&options, "lone.jpg"), "lone.png");
+        assert_eq!(name(&options, "sub/cut.jpg"), "sub/cut.png");
+        assert_eq!(page_file(Path::new("m/cut.jpg.png"), 2), Path::new("m/cut.jpg-2.png"));
+    }
+}
