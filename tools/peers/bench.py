@@ -79,6 +79,16 @@ CALLS = {
         "restoration.inpaint_biharmonic(rgb_u8 / 255, strokes_u8 > 0, channel_axis=-1)", 1),
     "skimage/biharmonic-blocks": (
         "restoration.inpaint_biharmonic(rgb_u8 / 255, blocks_u8 > 0, channel_axis=-1)", 1),
+    "opencv/bicubic-2-f32": (
+        "cv2.resize(gray_255, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)", 255),
+    "opencv/lanczos4-2-f32": (
+        "cv2.resize(gray_255, None, fx=2, fy=2, interpolation=cv2.INTER_LANCZOS4)", 255),
+    "pillow/bicubic-2-f32": (
+        "np.asarray(Image.fromarray(gray_255).resize((1536, 1024), Image.BICUBIC))", 255),
+    "pillow/lanczos-2-f32": (
+        "np.asarray(Image.fromarray(gray_255).resize((1536, 1024), Image.LANCZOS))", 255),
+    "pillow/downscale-2-f32": (
+        "np.asarray(Image.fromarray(gray_255).resize((384, 256), Image.BICUBIC))", 255),
     "skimage/ssim": (
         "metrics.structural_similarity(gray, noisy, data_range=1.0, gaussian_weights=True, "
         "sigma=1.5, use_sample_covariance=False)", None),

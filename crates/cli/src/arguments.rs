@@ -66,6 +66,7 @@ Examples:
   restora restore shoot -o out --color white-balance:session=track
   restora restore in -o out --color color-transfer:reference=like.jpg,strength=0.8
   restora restore in -o out --color auto-levels --color clahe:clip-limit=3
+  restora restore small.png -o large.png --upscale iterative-back-projection:factor=3
   restora restore in -o out --dry-run > plan.json && restora restore in -o out --pipeline plan.json
 
 `restora methods` lists every method with its options.";
@@ -152,7 +153,7 @@ pub struct RestoreArgs {
     pub run: RunArgs,
     /// Method with options, NAME:key=value,key=value; repeat to chain. auto measures each picture
     /// and picks method and strength, or nothing [default: auto, or nothing with --inpaint,
-    /// --deblock or --color]
+    /// --deblock, --color or --upscale]
     #[arg(short, long, value_name = "METHOD")]
     pub denoise: Vec<String>,
     /// Fill what --mask marks, before anything else: METHOD:key=value; repeat to chain
@@ -184,6 +185,10 @@ pub struct RestoreArgs {
     /// chain. Done after --denoise, which is none if only this is given
     #[arg(short, long, value_name = "METHOD")]
     pub color: Vec<String>,
+    /// Enlarge by 2, 3 or 4, after everything else: METHOD:factor=N (2 if not given). Nothing else is done if only
+    /// this is given
+    #[arg(long, value_name = "METHOD")]
+    pub upscale: Option<String>,
     /// Noise level for the methods that take one: 25/255, 0.098 or auto
     #[arg(short, long, default_value = "auto")]
     pub sigma: Sigma,
@@ -191,7 +196,7 @@ pub struct RestoreArgs {
     #[arg(long, value_enum, default_value_t)]
     pub device: Device,
     /// Run the steps of this JSON file, as --dry-run prints it
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["denoise", "inpaint", "deblock", "color", "sigma"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["denoise", "inpaint", "deblock", "color", "upscale", "sigma"])]
     pub pipeline: Option<PathBuf>,
 }
 
@@ -274,7 +279,7 @@ pub struct CompareArgs {
 pub struct MethodsArgs {
     /// Show the options of this method
     pub name: Option<String>,
-    /// Only this family: filter, denoise, inpaint, deblock, color, degrade
+    /// Only this family: filter, denoise, inpaint, deblock, color, upscale, degrade
     #[arg(long)]
     pub family: Option<String>,
     /// Print everything as JSON

@@ -59,17 +59,21 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<End> {
     })
 }
 
-/// The pipeline that the words of the command line ask for: fill, undo JPEG, denoise, then balance the colors.
+/// The pipeline that the words of the command line ask for: fill, undo JPEG, denoise, then balance the colors,
+/// then enlarge.
 fn asked(args: &RestoreArgs) -> anyhow::Result<Pipeline> {
     let mut pipeline = of_family("inpaint", "fills nothing", &args.inpaint)?;
     pipeline.steps.extend(of_family("deblock", "does not undo JPEG", &args.deblock)?.steps);
     let rest: Vec<_> = args.denoise.iter().chain(&args.color).collect();
-    let rest = if rest.is_empty() && pipeline.steps.is_empty() {
+    let enlarge: Vec<_> = args.upscale.iter().cloned().collect();
+    let enlarge = of_family("upscale", "does not enlarge", &enlarge)?;
+    let rest = if rest.is_empty() && pipeline.steps.is_empty() && enlarge.steps.is_empty() {
         Pipeline::auto()
     } else {
         Pipeline::from_texts(&rest)?
     };
     pipeline.steps.extend(rest.steps);
+    pipeline.steps.extend(enlarge.steps);
     Ok(pipeline)
 }
 

@@ -4,6 +4,7 @@
 //! few values changed in place, because maker notes hold offsets that break when things move.
 
 use crate::bytes::Bytes;
+use restora_image::Size;
 
 const ORIENTATION: u16 = 0x0112;
 const EXIF_IFD: u16 = 0x8769;
@@ -12,9 +13,12 @@ const PIXEL_Y: u16 = 0xA003;
 const DATE_TIME: u16 = 0x0132;
 const DATE_TIME_ORIGINAL: u16 = 0x9003;
 const SUBSEC_ORIGINAL: u16 = 0x9291;
+const X_RESOLUTION: u16 = 0x011A;
+const Y_RESOLUTION: u16 = 0x011B;
 const ASCII: u16 = 2;
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
+const RATIONAL: u16 = 5;
 
 fn open(exif: &[u8]) -> Option<(Bytes<'_>, u64)> {
     let big_endian = match exif.get(..4)? {
@@ -108,7 +112,13 @@ pub(crate) fn normalized(mut exif: Vec<u8>, applied: u8) -> Vec<u8> {
             }
         }
     }
-    for (at, kind, v) in patches {
+    patch(&mut exif, big_endian, &patches);
+    exif
+}
+
+/// Puts values of a kind in their places.
+fn patch(exif: &mut [u8], big_endian: bool, patches: &[(u64, u16, u32)]) {
+    for &(at, kind, v) in patches {
         let at = at as usize;
         if kind == SHORT {
             let v = v as u16;
@@ -119,7 +129,36 @@ pub(crate) fn normalized(mut exif: Vec<u8>, applied: u8) -> Vec<u8> {
             exif[at..at + 4].copy_from_slice(&bytes);
         }
     }
-    exif
+}
+
+/// Changes the block to that of a picture of `size`, with `up` pixels where each `down` were: the numbers of
+/// pixels, and those per inch or centimeter. What does not fit its entry stays.
+pub(crate) fn resize(exif: &mut [u8], size: Size, up: u32, down: u32) {
+    let Some((bytes, ifd)) = open(exif) else { return };
+    let big_endian = bytes.big_endian;
+    let mut patches: Vec<(u64, u16, u32)> = Vec::new();
+    let sub = entry(bytes, ifd, EXIF_IFD).and_then(|at| value(bytes, at)).map(u64::from);
+    for (tag, pixels) in [(PIXEL_X, size.width), (PIXEL_Y, size.height)] {
+        let found = sub.and_then(|sub| entry(bytes, sub, tag));
+        let Some(at) = found.filter(|at| value(bytes, *at).is_some()) else { continue };
+        let Some(kind) = bytes.u16(at + 2) else { continue };
+        if kind == LONG || pixels <= 0xFFFF {
+            patches.push((at + 8, kind, pixels));
+        }
+    }
+    for tag in [X_RESOLUTION, Y_RESOLUTION] {
+        let rational = || {
+            let at = entry(bytes, ifd, tag)?;
+            let single = bytes.u16(at + 2)? == RATIONAL && bytes.u32(at + 4)? == 1;
+            let place = u64::from(single.then(|| bytes.u32(at + 8)).flatten()?);
+            let (top, bottom) = (bytes.u32(place)?, bytes.u32(place + 4)?);
+            Some((place, top.checked_mul(up)?, bottom.checked_mul(down)?))
+        };
+        if let Some((place, top, bottom)) = rational() {
+            patches.extend([(place, LONG, top), (place + 4, LONG, bottom)]);
+        }
+    }
+    patch(exif, big_endian, &patches);
 }
 
 #[cfg(test)]
@@ -160,6 +199,61 @@ mod tests {
         }
         out.extend(texts);
         out
+    }
+
+    /// A block with a resolution, and the numbers of pixels as SHORT and LONG, in either order of bytes.
+    fn sized(big_endian: bool) -> Vec<u8> {
+        let short = |v: u16| if big_endian { v.to_be_bytes() } else { v.to_le_bytes() };
+        let long = |v: u32| if big_endian { v.to_be_bytes() } else { v.to_le_bytes() };
+        let mut out = if big_endian { b"MM\0\x2a".to_vec() } else { b"II\x2a\0".to_vec() };
+        out.extend(long(8));
+        let entry = |out: &mut Vec<u8>, tag: u16, kind: u16, v: u32| {
+            out.extend(short(tag));
+            out.extend(short(kind));
+            out.extend(long(1));
+            if kind == SHORT {
+                out.extend(short(v as u16));
+                out.extend([0, 0]);
+            } else {
+                out.extend(long(v));
+            }
+        };
+        out.extend(short(2));
+        entry(&mut out, X_RESOLUTION, RATIONAL, 68);
+        entry(&mut out, EXIF_IFD, LONG, 38);
+        out.extend(long(0));
+        out.extend(short(2));
+        entry(&mut out, PIXEL_X, SHORT, 640);
+        entry(&mut out, PIXEL_Y, LONG, 480);
+        out.extend(long(0));
+        out.extend(long(3000));
+        out.extend(long(10));
+        out
+    }
+
+    #[test]
+    fn another_size_changes_the_numbers_of_pixels_and_their_density_and_nothing_else() {
+        for big_endian in [false, true] {
+            let given = sized(big_endian);
+            let mut block = given.clone();
+            resize(&mut block, Size::new(1920, 1440), 3, 1);
+            let (bytes, ifd) = open(&block).unwrap();
+            let at = entry(bytes, ifd, X_RESOLUTION).unwrap();
+            let place = u64::from(bytes.u32(at + 8).unwrap());
+            assert_eq!((bytes.u32(place), bytes.u32(place + 4)), (Some(9000), Some(10)));
+            let tag = |tag| value(bytes, entry(bytes, 38, tag).unwrap());
+            assert_eq!((tag(PIXEL_X), tag(PIXEL_Y)), (Some(1920), Some(1440)));
+            let changed = block.iter().zip(&given).filter(|(a, b)| a != b).count();
+            assert!(changed <= 6, "{changed} bytes");
+            // What an entry cannot hold stays.
+            resize(&mut block, Size::new(70_000, 3), u32::MAX, 1);
+            let (bytes, _) = open(&block).unwrap();
+            assert_eq!(value(bytes, entry(bytes, 38, PIXEL_X).unwrap()), Some(1920));
+            assert_eq!(bytes.u32(place), Some(9000));
+            for cut in 0..given.len() {
+                resize(&mut given[..cut].to_vec(), Size::new(9, 9), 2, 1);
+            }
+        }
     }
 
     #[test]

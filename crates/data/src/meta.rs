@@ -1,5 +1,5 @@
-use crate::Format;
-use restora_image::{Depth, Layout};
+use crate::{Format, exif};
+use restora_image::{Depth, Layout, Size};
 
 /// What a file said beside its pixels: enough to write the same kind of file again.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +50,21 @@ impl FileMeta {
             tiff: None,
             qoi_linear: false,
             notes: Vec::new(),
+        }
+    }
+}
+
+impl FileMeta {
+    /// What holds of the picture once it has `size`, `up` times as many pixels on each side as each `down` it
+    /// had: the sheet or scene is as large as it was, so its pixels lie closer or further apart.
+    pub fn resized(&mut self, size: Size, up: u32, down: u32) {
+        let factor = f64::from(up) / f64::from(down);
+        if let Some(density) = self.density.as_mut().filter(|d| d.unit != DensityUnit::Aspect) {
+            density.x *= factor;
+            density.y *= factor;
+        }
+        if let Some(block) = &mut self.exif {
+            exif::resize(block, size, up, down);
         }
     }
 }

@@ -18,6 +18,7 @@ mod raster;
 mod rng;
 mod rows;
 mod sample;
+mod scale;
 mod simd;
 mod size;
 
@@ -34,5 +35,6 @@ pub use raster::{Layout, Pixels, Raster};
 pub use rng::Rng;
 pub use rows::{for_each_band, map_bands};
 pub use sample::{Depth, Meta, Sample};
+pub use scale::Scale;
 pub use simd::simd;
 pub use size::{Rect, Size};

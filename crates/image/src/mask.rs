@@ -1,4 +1,4 @@
-use crate::{OpError, Rect, Size};
+use crate::{OpError, Rect, Scale, Size};
 
 /// Which pixels are missing. `true` = missing, to be filled, everywhere in this project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +70,28 @@ impl Mask {
             *m |= o;
         }
         Ok(())
+    }
+
+    /// The mask of the image once its size is changed: every pixel that a missing one has become, or has a
+    /// part in, is marked.
+    #[must_use]
+    pub fn scaled(&self, scale: Scale) -> Self {
+        let size = scale.size(self.size);
+        match scale {
+            Scale::Same => self.clone(),
+            Scale::Up(factor) => {
+                let factor = factor as usize;
+                Self::from_fn(size, |x, y| self.at(x / factor, y / factor))
+            }
+            Scale::Down(factor) => {
+                let factor = factor as usize;
+                let any = |x: usize, y: usize| {
+                    let mut rows = y * factor..(y + 1) * factor;
+                    rows.any(|y| (x * factor..(x + 1) * factor).any(|x| self.at(x, y)))
+                };
+                Self::from_fn(size, any)
+            }
+        }
     }
 
     /// Number of missing pixels.

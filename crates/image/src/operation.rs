@@ -1,4 +1,4 @@
-use crate::{Context, OpError, Sample};
+use crate::{Context, OpError, Sample, Scale};
 
 /// One step of the belt: changes a sample.
 pub trait Operation: Send + Sync {
@@ -20,6 +20,11 @@ pub trait Operation: Send + Sync {
     /// algorithm works on a grid.
     fn alignment(&self) -> u32 {
         1
+    }
+
+    /// How the size of the image changes. Reach and alignment count the pixels of the image as it comes.
+    fn scale(&self) -> Scale {
+        Scale::Same
     }
 
     /// Changes the sample.

@@ -1,4 +1,4 @@
-use crate::{Image, Mask, NoiseModel};
+use crate::{Image, Mask, NoiseModel, Scale};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -30,6 +30,15 @@ impl Sample {
             meta: Meta::default(),
             origin: (0, 0),
         }
+    }
+
+    /// Puts `image` in place of the picture, whose size changed by `scale`: mask and origin go along, and what
+    /// was known of the noise holds no longer.
+    pub fn resized(&mut self, image: Image, scale: Scale) {
+        self.mask = self.mask.take().map(|mask| mask.scaled(scale));
+        self.origin = (scale.edge(self.origin.0), scale.edge(self.origin.1));
+        self.noise = None;
+        self.image = image;
     }
 }
 

@@ -9,3 +9,4 @@ pub mod degrade;
 pub mod denoise;
 pub mod filter;
 pub mod inpaint;
+pub mod upscale;

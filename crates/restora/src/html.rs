@@ -41,7 +41,7 @@ pub fn page(report: &Report, title: &str) -> String {
                 "<p class=\"hint\">The first {pictured} of {shown} pictures; all are in the table below.</p>"
             );
         }
-        html.push_str("<p class=\"hint\">Middle of each picture (or where most of it was missing), one pixel to one. Drag the handle: left of it the input, right of it the output.</p>\n");
+        html.push_str("<p class=\"hint\">Middle of each picture (or where most of it was missing), one pixel to one. Drag the handle: left of it the input (its pixels repeated where the output is larger), right of it the output.</p>\n");
         for item in report.items.iter().filter(|i| i.preview.is_some()) {
             card(&mut html, item);
         }

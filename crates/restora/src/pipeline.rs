@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::step::{Step, continues_list};
 use restora_data::Limits;
-use restora_image::{Context, Sigma};
+use restora_image::{Context, Scale, Sigma};
 use serde::{Deserialize, Serialize};
 
 /// One entry of a [`Pipeline`]: a step, or `auto`, which the diagnosis of each picture turns into
@@ -151,6 +151,42 @@ impl Pipeline {
         self.steps.iter().any(|stage| matches!(stage, Stage::Auto(_)))
     }
 
+    /// The steps that change the size of a picture.
+    pub fn resizing(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter_map(|stage| match stage {
+            Stage::Step(step) if step.operation().scale() != Scale::Same => Some(step),
+            _ => None,
+        })
+    }
+
+    /// Checks that nothing follows a change of size that is told by the picture as it came: its noise, its
+    /// traces of JPEG, its holes, its colors.
+    ///
+    /// # Errors
+    /// [`Error::Pipeline`] naming both steps.
+    pub fn check_order(&self) -> Result<(), Error> {
+        let mut resized = None;
+        for stage in &self.steps {
+            let (name, measures) = match stage {
+                Stage::Auto(_) => ("auto", true),
+                Stage::Step(step) => {
+                    let wants = step.wants_noise() || step.wants_jpeg() || step.looks_at_whole();
+                    (step.id(), wants || step.fills())
+                }
+            };
+            if let (Some(resized), true) = (resized, measures) {
+                return Err(Error::Pipeline(format!(
+                    "`{name}` measures the picture as it came, or has its mask: it goes before `{resized}`, \
+                     which changes the size"
+                )));
+            }
+            if matches!(stage, Stage::Step(step) if step.operation().scale() != Scale::Same) {
+                resized = Some(name);
+            }
+        }
+        Ok(())
+    }
+
     /// May pictures meet a net in it?
     pub fn may_run_nets(&self) -> bool {
         let may = |stage: &Stage| matches!(stage, Stage::Auto(_) | Stage::Step(Step::Learned(_)));
@@ -224,6 +260,26 @@ mod tests {
         assert_eq!(dashes, Pipeline::from_json(json).unwrap());
         let message = Pipeline::from_json(&json.replace('_', "-")).unwrap_err().to_string();
         assert!(message.contains("search-radius"), "{message}");
+    }
+
+    #[test]
+    fn what_measures_the_picture_goes_before_a_change_of_its_size() {
+        for (text, fine) in [
+            ("auto,lanczos", true),
+            ("clahe,telea,bicubic,median,bm3d:sigma=0.1", true),
+            ("downscale,gaussian-noise", true),
+            ("lanczos,auto", false),
+            ("lanczos,bm3d", false),
+            ("downscale,clahe", false),
+            ("bicubic,telea", false),
+            ("lanczos,deblock-bm3d", false),
+        ] {
+            let checked = Pipeline::from_texts(&[text]).unwrap().check_order();
+            assert_eq!(checked.is_ok(), fine, "{text}: {checked:?}");
+        }
+        let message = Pipeline::from_texts(&["lanczos,auto"]).unwrap().check_order().unwrap_err();
+        let message = message.to_string();
+        assert!(message.contains("`auto`") && message.contains("`lanczos`"), "{message}");
     }
 
     #[test]

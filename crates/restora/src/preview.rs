@@ -17,6 +17,7 @@ const OUTLINE: [u8; 4] = [255, 0, 170, 255];
 
 /// A part of a picture before anything was done to it, one to one.
 pub struct Crop {
+    size: Size,
     rect: Rect,
     before: Image,
 }
@@ -25,23 +26,67 @@ impl Crop {
     /// The middle of a picture; where most is missing, if next to nothing of that is in the middle.
     pub fn of(raster: &Raster, mask: Option<&Mask>) -> Self {
         let rect = mask.map_or(middle(raster.size), place);
-        Self { rect, before: raster.tile(rect) }
+        Self { size: raster.size, rect, before: raster.tile(rect) }
     }
 
-    /// The crop beside that of the output, the whole output, small, and what of the crop is in `filled`.
+    /// The crop beside that of the output, the whole output, small, and what of the crop is in `filled`, which is
+    /// of the size of the output. Where that is another than the input's, the input is shown at it, its pixels
+    /// repeated or left out.
     ///
     /// # Errors
     /// If a crop cannot be encoded.
     pub fn preview(&self, after: &Raster, filled: Option<&Mask>) -> Result<Preview, Error> {
-        let filled = filled.map(|mask| mask.crop(self.rect)).filter(|mask| mask.count() > 0);
+        let rect = self.rect_in(after.size);
+        let filled = filled.map(|mask| mask.crop(rect)).filter(|mask| mask.count() > 0);
         Ok(Preview {
             thumbnail: jpeg(&thumbnail(after))?,
-            before: jpeg(&self.before)?,
-            after: jpeg(&after.tile(self.rect))?,
+            before: jpeg(&self.before_at(rect, after.size))?,
+            after: jpeg(&after.tile(rect))?,
             filled: filled.map(|mask| overlay(&mask)).transpose()?,
-            width: self.rect.width,
-            height: self.rect.height,
+            width: rect.width,
+            height: rect.height,
         })
+    }
+
+    /// The crop in a picture of the same content of another size: no larger than crops are.
+    fn rect_in(&self, size: Size) -> Rect {
+        if size == self.size {
+            return self.rect;
+        }
+        let span = |at: u32, len: u32, from: u32, to: u32, most: u32| {
+            let place = |at: u32| (u64::from(at) * u64::from(to) / u64::from(from.max(1))) as u32;
+            let (start, end) = (place(at), place(at + len));
+            let len = (end - start).clamp(1, most).min(to);
+            ((start + (end - start).saturating_sub(len) / 2).min(to - len), len)
+        };
+        let Rect { x, y, width, height } = self.rect;
+        let (x, width) = span(x, width, self.size.width, size.width, CROP.width);
+        let (y, height) = span(y, height, self.size.height, size.height, CROP.height);
+        Rect { x, y, width, height }
+    }
+
+    /// The nearest pixels of the input for a window of a picture of `size`.
+    fn before_at(&self, rect: Rect, size: Size) -> Image {
+        if size == self.size {
+            return self.before.clone();
+        }
+        let nearest = |at: u32, from: u32, to: u32, first: u32, len: u32| {
+            let middle = (2 * u64::from(at) + 1) * u64::from(from) / (2 * u64::from(to.max(1)));
+            (middle as u32).saturating_sub(first).min(len.saturating_sub(1)) as usize
+        };
+        let mut out = Image::zeros(rect.size(), self.before.space());
+        for c in 0..out.channels() {
+            let from = self.before.plane(c);
+            for (j, row) in out.plane_mut(c).chunks_exact_mut(rect.size().w().max(1)).enumerate() {
+                let (at, inner) = (rect.y + j as u32, self.rect);
+                let y = nearest(at, self.size.height, size.height, inner.y, inner.height);
+                for (i, v) in row.iter_mut().enumerate() {
+                    let at = rect.x + i as u32;
+                    *v = from.at(nearest(at, self.size.width, size.width, inner.x, inner.width), y);
+                }
+            }
+        }
+        out
     }
 }
 
@@ -165,6 +210,34 @@ mod tests {
         let raster = Raster::new(Size::new(1, 1), Layout::Gray, Pixels::F32(vec![3.0])).unwrap();
         let preview = Crop::of(&raster, None).preview(&raster, None).unwrap();
         assert_eq!((preview.width, preview.height, preview.filled), (1, 1, None));
+    }
+
+    #[test]
+    fn an_output_of_another_size_is_shown_at_its_own_with_the_same_part_of_the_input() {
+        let size = Size::new(900, 700);
+        let value = |x: usize, y: usize| (x + 3 * y) as f32;
+        let raster = |size: Size, step: usize| {
+            let image = Image::gray_from_fn(size, |x, y| value(x / step, y / step));
+            Raster::from_image(&image, Depth::F32).unwrap()
+        };
+        let crop = Crop::of(&raster(size, 1), None);
+        for factor in [2, 3] {
+            let large = raster(Size::new(900 * factor, 700 * factor), factor as usize);
+            let rect = crop.rect_in(large.size);
+            assert_eq!((rect.width, rect.height), (CROP.width, CROP.height));
+            assert_eq!(crop.before_at(rect, large.size), large.tile(rect));
+            let preview = crop.preview(&large, None).unwrap();
+            assert_eq!((preview.width, preview.height), (CROP.width, CROP.height));
+        }
+        let small = raster(Size::new(450, 350), 1);
+        let rect = crop.rect_in(small.size);
+        assert_eq!((rect.width, rect.height), (240, 160));
+        let before = crop.before_at(rect, small.size);
+        let (x, y) = (2 * rect.x as usize, 2 * rect.y as usize);
+        assert_eq!(before.plane(0).at(5, 7), value(x + 11, y + 15));
+        // One pixel of three.
+        let tiny = Crop::of(&raster(Size::new(3, 3), 1), None);
+        assert_eq!(tiny.preview(&raster(Size::new(1, 1), 1), None).unwrap().width, 1);
     }
 
     #[test]

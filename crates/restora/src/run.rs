@@ -5,6 +5,7 @@ mod item;
 mod missing;
 mod opening;
 mod place;
+mod scoring;
 mod session;
 
 use crate::damage::Search;
@@ -162,6 +163,11 @@ pub fn run(
     cancel: &Cancel,
 ) -> Result<Report, Error> {
     let start = Instant::now();
+    options.pipeline.check_order()?;
+    if options.doubt_maps.is_some() && options.pipeline.resizing().next().is_some() {
+        let message = "doubt maps are told of filled pixels at the size of the input: enlarge in a second run";
+        return Err(Error::Usage(message.into()));
+    }
     let cx = Context { cancel: Some(cancel), ..Context::with_threads(options.threads) };
     let pipeline = options.pipeline.with_references(&options.limits, &cx)?;
     let options = &RunOptions { pipeline, ..options.clone() };

@@ -99,6 +99,12 @@ steps! {
     Hbe(ops::inpaint::Hbe),
     /// Exemplar-based inpainting.
     Exemplar(ops::inpaint::Exemplar),
+    /// Bicubic interpolation.
+    Bicubic(ops::upscale::Bicubic),
+    /// Lanczos interpolation.
+    Lanczos(ops::upscale::Lanczos),
+    /// Iterative back-projection.
+    IterativeBackProjection(ops::upscale::IterativeBackProjection),
     /// White Gaussian noise.
     GaussianNoise(ops::degrade::GaussianNoise),
     /// Noise that grows with the signal.
@@ -113,6 +119,8 @@ steps! {
     RandomValuedImpulse(ops::degrade::RandomValuedImpulse),
     /// JPEG compression.
     Jpeg(ops::degrade::Jpeg),
+    /// Bicubic reduction.
+    Downscale(ops::degrade::Downscale),
     /// Blur.
     Blur(ops::degrade::Blur),
     /// Lost pixels.
@@ -270,6 +278,14 @@ impl Step {
             Self::WhiteBalance(options) if !options.is_told() => Some(options.encoding),
             _ => None,
         }
+    }
+
+    /// Does the step look at the whole picture, as it comes, before it does anything?
+    pub fn looks_at_whole(&self) -> bool {
+        self.wants_overview().is_some()
+            || matches!(self, Self::ColorTransfer(options) if options.map.is_none())
+            || matches!(self, Self::AutoLevels(options) if !options.is_told())
+            || matches!(self, Self::Clahe(options) if options.curves.is_none())
     }
 
     /// The step with what it wants to count of the whole picture, of `size` with so many `channels`, that

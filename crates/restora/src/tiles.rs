@@ -10,16 +10,20 @@
 //!
 //! Tile origins are multiples of what the block grids of the steps ask for, so a tiled result equals
 //! the whole one to the bit for steps of finite reach, and to 1e-5 for nets.
+//!
+//! Steps that change the size write their tiles into a second raster, of the size of the result.
 
 mod holes;
+mod resized;
 mod settle;
 
+pub use resized::{ratio, resizes, result_size, scaled};
 pub(crate) use settle::overview_of_raster;
 pub use settle::settle;
 
 use crate::step::Step;
 use restora_image::{
-    Context, Image, Layout, Mask, NoiseModel, OpError, Raster, Rect, Sample, Size,
+    Context, Image, Layout, Mask, NoiseModel, OpError, Raster, Rect, Sample, Scale, Size,
 };
 
 /// Tile origins are multiples of this, and of what the steps ask for
@@ -48,10 +52,26 @@ impl Default for Tiling {
 /// What tile origins are multiples of, and the margin, itself such a multiple, that `steps` need
 /// together.
 fn grid(steps: &[Step], tiling: &Tiling) -> (u32, u32) {
-    let align = steps.iter().map(|s| s.operation().alignment().max(1)).fold(ALIGN, least_multiple);
-    let reach = |s: &Step| s.operation().reach().unwrap_or(tiling.global_margin);
-    let margin = steps.iter().map(reach).fold(0, u32::saturating_add);
+    let (mut align, mut margin) = (1, 0_u32);
+    for step in steps.iter().rev() {
+        let op = step.operation();
+        match op.scale() {
+            Scale::Same => {}
+            Scale::Up(factor) => margin = margin.div_ceil(factor),
+            Scale::Down(factor) => {
+                (align, margin) = (align * factor, margin.saturating_mul(factor));
+            }
+        }
+        align = least_multiple(align, op.alignment().max(1));
+        margin = margin.saturating_add(op.reach().unwrap_or(tiling.global_margin));
+    }
+    let align = least_multiple(align, ALIGN);
     (align, margin.div_ceil(align) * align)
+}
+
+/// The side of a tile: a multiple of what tile origins are multiples of, and not 0.
+fn aligned_side(side: u32, align: u32) -> u32 {
+    side.div_ceil(align).max(1) * align
 }
 
 fn least_multiple(a: u32, b: u32) -> u32 {
@@ -73,8 +93,8 @@ pub struct Known<'a> {
     pub id: &'a str,
 }
 
-/// Runs `steps` over the picture in place; returns the mask of missing pixels: the one that was known,
-/// with what the steps added if the picture passed whole.
+/// Runs `steps` over the picture in place; returns the mask of missing pixels, in the size of the result: the
+/// one that was known, with what the steps added if the picture passed whole.
 ///
 /// Every sample of the result is rounded once, at the end. Steps that fill holes are given windows
 /// that hold whole holes, up to `tiling.whole_up_to` pixels.
@@ -109,7 +129,7 @@ pub fn apply(
         }
         Ok::<_, OpError>(sample)
     };
-    if size.pixels() <= tiling.whole_up_to {
+    if resized::most_pixels(steps, size) <= tiling.whole_up_to {
         let sample = run((0, steps), raster.to_image(), (0, 0), known.mask.cloned())?;
         *raster = Raster::from_image(&sample.image, raster.depth())?;
         return Ok(sample.mask);
@@ -128,7 +148,26 @@ pub fn apply(
         return Ok(known.mask.cloned());
     }
     let (align, margin) = grid(steps, tiling);
-    let side = tiling.side.div_ceil(align) * align;
+    // `top`: rows above are written over already.
+    let tile = |raster: &Raster, core: Rect, top: u32| {
+        let plain = core.grown(margin, size);
+        let window = match known.mask {
+            Some(mask) if steps.iter().any(Step::fills) => {
+                holes::window(mask, plain, (margin, align), top, tiling.whole_up_to)
+            }
+            _ => plain,
+        };
+        let mask = known.mask.map(|mask| mask.crop(window));
+        let result = run((first, steps), raster.tile(window), (window.x, window.y), mask)?;
+        Ok((result.image, Rect { x: core.x - window.x, y: core.y - window.y, ..core }))
+    };
+    if resizes(steps) {
+        let each = |raster: &Raster, core| tile(raster, core, 0);
+        *raster = resized::in_tiles(raster, steps, (align, tiling), cx, each)?;
+        let mask = known.mask.cloned();
+        return Ok(mask.map(|mask| scaled(steps, mask, |scale, mask| mask.scaled(scale))));
+    }
+    let side = aligned_side(tiling.side, align);
     let strip = side.max(margin);
     let mut pending: Option<(Raster, u32)> = None;
     for y in (0..size.height).step_by(strip as usize) {
@@ -136,19 +175,7 @@ pub fn apply(
         let mut done = Raster::zeros(Size::new(size.width, height), raster.layout, raster.depth());
         for x in (0..size.width).step_by(side as usize) {
             let core = Rect { x, y, width: side.min(size.width - x), height };
-            let plain = core.grown(margin, size);
-            let window = match known.mask {
-                Some(mask) if steps.iter().any(Step::fills) => {
-                    // Rows before the last strip are written.
-                    let top = y.saturating_sub(strip);
-                    holes::window(mask, plain, (margin, align), top, tiling.whole_up_to)
-                }
-                _ => plain,
-            };
-            let mask = known.mask.map(|mask| mask.crop(window));
-            let origin = (window.x, window.y);
-            let result = run((first, steps), raster.tile(window), origin, mask)?.image;
-            let inner = Rect { x: core.x - window.x, y: core.y - window.y, ..core };
+            let (result, inner) = tile(raster, core, y.saturating_sub(strip))?;
             done.write_tile(&result, inner, (x, 0));
             cx.progress.step(u64::from(y) * u64::from(size.width) + u64::from(x), size.pixels());
         }
@@ -174,7 +201,7 @@ fn fill_holes(
     fill: impl Fn(Image, (u32, u32), Mask) -> Result<Image, OpError>,
 ) -> Result<(), OpError> {
     let size = raster.size;
-    let side = tiling.side.div_ceil(align) * align;
+    let side = aligned_side(tiling.side, align);
     let mut left = mask.clone();
     for y in (0..size.height).step_by(side as usize) {
         for x in (0..size.width).step_by(side as usize) {

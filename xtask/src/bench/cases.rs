@@ -56,6 +56,7 @@ pub fn cases<'a>(p: &'a Pictures, folder: &Path) -> Result<Vec<Case<'a>>> {
     let mut all = denoisers(p);
     all.extend(inpainters(p));
     all.extend(filters(p)?);
+    all.extend(sizes(p));
     all.extend(measures(p)?);
     all.extend(files(p, folder)?);
     Ok(all)
@@ -224,6 +225,32 @@ fn filters<'a>(p: &'a Pictures) -> Result<Vec<Case<'a>>> {
         blur("opencv/gaussian-2-u8", "Gaussian sigma 2; peer 8-bit"),
         blur("opencv/gaussian-2-f32", "Gaussian sigma 2"),
     ])
+}
+
+/// Changes of size by 2.
+fn sizes(p: &Pictures) -> Vec<Case<'_>> {
+    let resized = |id, what, step: &'static str| {
+        let step = Step::from_text(step).map_err(|e| e.to_string());
+        case(id, what, GRAY, move |cx| {
+            let step = step.as_ref().map_err(|e| anyhow!("{e}"))?;
+            let mut sample = Sample::new(p.gray.clone());
+            step.operation().apply(&mut sample, cx)?;
+            Ok(Answer::Image(sample.image))
+        })
+    };
+    let back = "iterative back-projection by 2; peer LANCZOS";
+    vec![
+        resized("opencv/bicubic-2-f32", "bicubic by 2; peer a = -3/4", "bicubic"),
+        resized("pillow/bicubic-2-f32", "bicubic by 2; peer cuts at edges", "bicubic"),
+        resized("opencv/lanczos4-2-f32", "Lanczos by 2, four lobes", "lanczos:lobes=4"),
+        resized("pillow/lanczos-2-f32", "Lanczos by 2; peer cuts at edges", "lanczos"),
+        resized("pillow/lanczos-2-f32", back, "iterative-back-projection"),
+        resized(
+            "pillow/downscale-2-f32",
+            "bicubic reduction by 2; peer cuts at edges",
+            "downscale",
+        ),
+    ]
 }
 
 fn measures(p: &Pictures) -> Result<Vec<Case<'_>>> {

@@ -10,3 +10,4 @@ mod learning;
 mod pictures;
 mod salvage;
 mod support;
+mod upscaling;

@@ -8,6 +8,7 @@
 pub mod blur;
 pub mod camera_noise;
 pub mod correlated_noise;
+pub mod downscale;
 pub mod gaussian_noise;
 pub mod jpeg;
 pub mod missing_blocks;
@@ -21,6 +22,7 @@ pub mod scratches;
 pub use blur::{Blur, BlurShape, blur};
 pub use camera_noise::{CameraNoise, camera_noise};
 pub use correlated_noise::{CorrelatedNoise, correlated_noise};
+pub use downscale::{Downscale, downscale};
 pub use gaussian_noise::{GaussianNoise, gaussian_noise};
 pub use jpeg::{Jpeg, Subsampling, jpeg};
 pub use missing_blocks::{MissingBlocks, missing_blocks};

@@ -5,18 +5,18 @@ use super::gate::Gate;
 use super::missing::Names;
 use super::opening;
 use super::place::Place;
+use super::scoring::Scoring;
 use super::session::Lights;
 use crate::doubt_map::doubt_map;
 use crate::error::Error;
-use crate::pairs::{counterpart, read_page, score};
+use crate::pairs::{counterpart, read_page};
 use crate::preview::Crop;
-use crate::report::{Failure, ItemReport, Outcome, Scores};
+use crate::report::{Failure, ItemReport, Outcome};
 use crate::resolve::resolve;
 use crate::step::Step;
 use crate::tiles::{self, Known};
 use restora_data::{Decoded, Entry, Format, ItemError};
 use restora_image::{Cancel, Context, ErrorKind, Raster};
-use restora_metrics::full_reference::CompareOptions;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -116,9 +116,13 @@ impl Belt<'_> {
             return Err(("write", Error::Io { path: target, source }));
         }
 
-        // Input, output (one strip late), and what the steps need.
-        let working = tiles::working_set(header.size, header.layout, &options.tiling);
-        let _admission = self.memory.enter(bytes.len() as u64 + 2 * header.bytes + working);
+        // Input, output (one strip late, or of another size), and what the steps need.
+        let resizing: Vec<Step> = options.pipeline.resizing().cloned().collect();
+        let size = at("restore", tiles::result_size(&resizing, header.size))?;
+        let growth = size.pixels().div_ceil(header.size.pixels().max(1));
+        let working = tiles::working_set(size, header.layout, &options.tiling);
+        let pixels = header.bytes.saturating_mul(1 + growth);
+        let _admission = self.memory.enter((bytes.len() as u64 + working).saturating_add(pixels));
         self.pool.install(|| self.picture(entry, &bytes, target, row))
     }
 
@@ -136,20 +140,18 @@ impl Belt<'_> {
             cancel: Some(self.cancel),
             ..Context::default()
         };
-        let (Decoded { mut pages, meta }, lost) = at("decode", self.open(bytes))?;
+        let (Decoded { mut pages, mut meta }, lost) = at("decode", self.open(bytes))?;
         row.damage = lost.as_ref().map(|lost| lost.damage.clone());
         row.notes.extend(meta.notes.iter().cloned());
         if let Some(first) = pages.first() {
             (row.width, row.height) = (first.size.width, first.size.height);
         }
-        let conventions = CompareOptions::default();
-        let reference = match self.reference(entry) {
-            Some(path) => Some(at("score", read_page(&path, &options.limits))?),
-            None => None,
-        };
         let first = pages.first().ok_or_else(|| ("decode", Error::Fault("no page".into())))?;
-        let score_before = match &reference {
-            Some(clean) => Some(at("score", score(clean, first, &conventions, None, &cx))?),
+        let scoring = match self.reference(entry) {
+            Some(path) => {
+                let clean = at("score", read_page(&path, &options.limits))?;
+                Some(at("score", Scoring::of(clean, first, &options.pipeline, &cx))?)
+            }
             None => None,
         };
 
@@ -224,15 +226,20 @@ impl Belt<'_> {
                 continue;
             }
             changed = true;
+            let size = page.size;
+            if let (Some(source), Some(mask)) = (&options.mask, &mask) {
+                // No step changes opacity but where the size changes.
+                source.show(page, mask);
+            }
             let known = Known { noise: noise.as_ref(), mask: mask.as_ref(), id: &id };
             let left = tiles::apply(page, &steps, &known, &options.tiling, &cx);
             let left = at("restore", left)?;
+            if number == 0 && page.size != size {
+                row.notes.push(format!("the size is {}, was {size}", page.size));
+            }
             if let Some(mask) = mask.as_ref().filter(|mask| mask.count() > 0)
                 && (options.mask.is_some() || lost.is_none())
             {
-                if let Some(source) = &options.mask {
-                    source.show(page, mask);
-                }
                 let share = 100.0 * mask.count() as f64 / mask.data().len().max(1) as f64;
                 row.notes.push(format!(
                     "{} pixels ({share:.2} %) were missing and are filled",
@@ -259,6 +266,10 @@ impl Belt<'_> {
             return Ok(());
         }
 
+        let (up, down) = tiles::ratio(&row.steps);
+        if let Some(page) = pages.first().filter(|_| (up, down) != (1, 1)) {
+            meta.resized(page.size, up, down);
+        }
         let format = Format::from_path(&target).unwrap_or(meta.format);
         if let Some(depth) = options.depth {
             for page in pages.iter_mut().filter(|p| p.depth() != depth) {
@@ -293,7 +304,7 @@ impl Belt<'_> {
         }
         // What a lossy format kept of the result is what counts.
         let lossy = format == Format::Jpeg && (changed || converted);
-        if lossy && (crop.is_some() || reference.is_some()) {
+        if lossy && (crop.is_some() || scoring.is_some()) {
             let bytes =
                 std::fs::read(&target).map_err(|source| Error::Io { path: target.clone(), source });
             pages = at("score", restora_data::decode(&at("score", bytes)?, &options.limits))?.pages;
@@ -301,11 +312,8 @@ impl Belt<'_> {
         if let Some(crop) = crop {
             row.preview = Some(at("score", crop.preview(&pages[0], filled.as_ref()))?);
         }
-        if let (Some(clean), Some(before)) = (&reference, score_before) {
-            row.scores = Some(Scores {
-                before,
-                after: at("score", score(clean, &pages[0], &conventions, None, &cx))?,
-            });
+        if let Some(scoring) = scoring {
+            row.scores = Some(at("score", scoring.scores(&pages[0], &cx))?);
         }
         if options.sidecar {
             let mut path = target.into_os_string();

@@ -16,7 +16,12 @@ use restora_ops::color::{Encoding, overview, overview_factor};
 /// The first error of a step.
 pub fn settle(raster: &Raster, steps: &[Step], cx: &Context) -> Result<Vec<Step>, OpError> {
     let mut settled: Vec<Step> = Vec::with_capacity(steps.len());
-    for step in steps {
+    for (i, step) in steps.iter().enumerate() {
+        if step.looks_at_whole() && super::resizes(&steps[..i]) {
+            let message =
+                format!("`{}` looks at the whole picture before its size changes", step.id());
+            return Err(OpError::Input(message));
+        }
         let read = |rect: Rect| after_colors(raster, &settled, rect, cx);
         let channels = raster.layout.colors();
         if let Some(step) = step.counted(raster.size, channels, &read, cx)? {

@@ -46,7 +46,15 @@ impl Damage {
         let mut steps = Vec::new();
         for step in rest.split('+').map(str::trim).filter(|s| *s != "clean") {
             let at = |end: usize| Step::from_text(&without_ranges(step, end));
-            let (low, high) = (to_json(&at(0)?)?, to_json(&at(1)?)?);
+            let (first, last) = (at(0)?, at(1)?);
+            if crate::tiles::resizes(std::slice::from_ref(&first)) {
+                let message = format!(
+                    "`{text}`: a net is trained at one size, and `{}` changes it",
+                    first.id()
+                );
+                return Err(Error::Pipeline(message));
+            }
+            let (low, high) = (to_json(&first)?, to_json(&last)?);
             steps.push(between(low, high));
         }
         Ok(Self { weight, text: text.to_owned(), steps })
