@@ -163,7 +163,7 @@ pub struct RestoreArgs {
     /// with the same names, alpha (what is transparent), color:#RRGGBB[:tolerance=N], auto (all damage
     /// that is certain; without --inpaint it is filled as part of the automatic choice), or
     /// detect:NAME,NAME of impulses, scratches, dust, text, dead-lines; scratches:false-marks=30 and
-    /// dust:false-marks=30 find more, and more wrongly (10 a megapixel)
+    /// dust:false-marks=30 (a megapixel of an undamaged photograph) find more, and more wrongly
     #[arg(long, value_name = "MASK")]
     pub mask: Option<MaskSource>,
     /// Decode what is left of damaged JPEG and PNG files, fill what is lost (with --inpaint, or

@@ -1,7 +1,7 @@
 //! What the detectors mark, counted: shares of the picture, and where there is a truth, precision and
 //! recall to one pixel.
 //!
-//! `cargo run --release -p restora-metrics --example damage_marks -- DETECTOR[=RATE[/WITNESSES]] [--out FOLDER] PNG...`
+//! `cargo run --release -p restora-metrics --example damage_marks -- DETECTOR[=auto|RATE] [--out FOLDER] PNG...`
 //!
 //! DETECTOR is scratches, dust, text or lines. The truth of NAME.damaged.png is NAME.mask.png beside
 //! it. With --out the pictures are written there with marks in red.
@@ -10,7 +10,7 @@
 
 use restora_image::{Context, Image, Mask};
 use restora_metrics::damage::{
-    DeadLines, Dust, Scratches, Text, dead_lines, dust, scratches, text,
+    DeadLines, Dust, Scratches, Significance, Text, dead_lines, dust, scratches, text,
 };
 use restora_testkit::{cpu_seconds, read_png};
 use std::path::{Path, PathBuf};
@@ -67,20 +67,15 @@ fn main() {
 
 fn found(detector: &str, image: &Image) -> Mask {
     let (name, rate) = detector.split_once('=').map_or((detector, None), |(n, r)| (n, Some(r)));
-    let (rate, witnesses) = match rate.map(|r| r.split_once('/').unwrap_or((r, "0"))) {
-        Some((r, w)) => (Some(r.parse().expect("a number")), w.parse().expect("a number")),
-        None => (None, 0),
+    let significance = match rate {
+        None => Significance::ASKED,
+        Some("auto") => Significance::UNASKED,
+        Some(rate) => Significance::FalseMarks(rate.parse().expect("a number")),
     };
     let cx = Context::default();
     match name {
-        "scratches" => {
-            let options =
-                rate.map_or(Scratches::default(), |r| Scratches { false_marks: r, witnesses });
-            scratches(image, &options, &cx)
-        }
-        "dust" => {
-            dust(image, &rate.map_or(Dust::default(), |r| Dust { false_marks: r, witnesses }), &cx)
-        }
+        "scratches" => scratches(image, &Scratches { significance }, &cx),
+        "dust" => dust(image, &Dust { significance }, &cx),
         "text" => text(image, &Text::default(), &cx),
         _ => dead_lines(image, &DeadLines::default(), &cx),
     }

@@ -7,10 +7,11 @@ use crate::auto::has_salt_and_pepper;
 use crate::error::Error;
 use restora_image::{Context, Image, Mask, OpError, Raster, Rect};
 use restora_metrics::damage::{
-    DeadLines, Dust, Scratches, Text, dead_lines, dust, scratches, text,
+    DeadLines, Dust, Scratches, Significance, Text, dead_lines, dust, scratches, text,
 };
 use restora_metrics::no_reference::impulse_rate;
 use restora_ops::denoise::{Impulse, impulse_mask};
+use restora_ops::inpaint::{Telea, telea};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -69,8 +70,8 @@ pub struct Search {
 pub enum Trust {
     /// Nobody says that there is such damage: the whole picture must speak for it.
     Unasked,
-    /// The picture is known to have such damage: so many marks in a megapixel may be wrong on an
-    /// undamaged photograph, `0.1..=100`; `None`: 10.
+    /// The picture is known to have such damage: one mark in ten may be wrong by what photographs show on
+    /// average; or so many marks in a megapixel may be wrong on an undamaged photograph, `0.1..=100`.
     Asked(Option<f32>),
 }
 
@@ -131,11 +132,6 @@ pub fn listed(found: &[Finding]) -> String {
 /// Pixels of a strip, and rows that it overlaps its neighbors by: more than a detector looks to.
 const STRIP: usize = 2_000_000;
 const OVERLAP: u32 = 64;
-/// Wrong marks a megapixel, and how many certain ones must bear witness where nobody asked. One
-/// would do on the 148 open photographs that the detectors were fitted on; the rigging of a ship can
-/// bear two or three.
-const FALSE_MARKS: f32 = 10.0;
-const WITNESSES: u32 = 4;
 
 /// Looks for damage in a page.
 ///
@@ -158,9 +154,14 @@ pub fn detect(
         let bottom = if size.height - top < rows + rows / 2 { size.height } else { top + rows };
         let from = top.saturating_sub(OVERLAP);
         let to = (bottom + OVERLAP).min(size.height);
-        let strip = page.tile(Rect { x: 0, y: from, width: size.width, height: to - from });
-        for (search, count) in searches.iter().zip(&mut counts) {
-            let found = marks(&strip, *search, cx)?;
+        let mut strip = page.tile(Rect { x: 0, y: from, width: size.width, height: to - from });
+        // Dead lines first: what is left of them would be scratches.
+        let later = |i: &usize| searches[*i].detector != Detector::DeadLines;
+        let mut order: Vec<usize> = (0..searches.len()).collect();
+        order.sort_by_key(later);
+        for i in order {
+            let found = marks(&strip, searches[i], cx)?;
+            let count = &mut counts[i];
             for y in top..bottom {
                 for x in 0..size.w() {
                     if found.at(x, (y - from) as usize) {
@@ -168,6 +169,10 @@ pub fn detect(
                         *count += 1;
                     }
                 }
+            }
+            let living = (1..strip.size().len()).contains(&found.count());
+            if searches[i].detector == Detector::DeadLines && living {
+                strip = telea(&strip, &found, &Telea::default(), cx)?;
             }
         }
         if bottom == size.height {
@@ -183,14 +188,15 @@ pub fn detect(
 }
 
 fn marks(image: &Image, search: Search, cx: &Context) -> Result<Mask, OpError> {
-    let (false_marks, witnesses) = match search.trust {
-        Trust::Unasked => (FALSE_MARKS, WITNESSES),
-        Trust::Asked(rate) => (rate.unwrap_or(FALSE_MARKS), 0),
+    let significance = match search.trust {
+        Trust::Unasked => Significance::UNASKED,
+        Trust::Asked(None) => Significance::ASKED,
+        Trust::Asked(Some(rate)) => Significance::FalseMarks(rate),
     };
     match search.detector {
         Detector::Impulses => impulses(image, search.trust, cx),
-        Detector::Scratches => scratches(image, &Scratches { false_marks, witnesses }, cx),
-        Detector::Dust => dust(image, &Dust { false_marks, witnesses }, cx),
+        Detector::Scratches => scratches(image, &Scratches { significance }, cx),
+        Detector::Dust => dust(image, &Dust { significance }, cx),
         Detector::Text => text(image, &Text::default(), cx),
         Detector::DeadLines => dead_lines(image, &DeadLines::default(), cx),
     }

@@ -85,7 +85,8 @@ fn inspect_tells_of_damage_and_auto_repairs_it_and_leaves_clean_pictures() {
     assert_eq!(steps(1)[0]["op"], "hbe", "{report}");
     let restored = read(&root.join("out/struck.png")).to_image();
     let off = restored.data().iter().zip(clean.data()).map(|(a, b)| (a - b).abs());
-    assert!(off.fold(0.0, f32::max) < 0.1);
+    let worst = off.fold(0.0, f32::max);
+    assert!(worst < 0.1, "{worst}: {report}");
     assert!(root.join("masks/struck.png").exists() && root.join("doubt/struck.png").exists());
 }
 

@@ -8,9 +8,9 @@
 //! What is known of a spot is weighed as for [`scratches`](super::scratches()): its contrast against the
 //! ring around it and against what scatters there, its tone against the ends of the picture's range,
 //! its color, its shape and evenness, and how busy the surroundings are. The score is the logarithm
-//! of the odds (logistic regression on spots of photographs, and of the same with drawn specks); a
-//! spot is marked where spots of undamaged photographs that reach its score are fewer than
-//! `false_marks` in a megapixel. Highlights in eyes, stars and droplets are spots of the scene: no
+//! of the odds (logistic regression on spots of photographs, and of the same with drawn specks); spots
+//! are marked down to the score at which undamaged photographs would have a tenth as many
+//! ([`Significance`]). Highlights in eyes, stars and droplets are spots of the scene: no
 //! measure of one picture can tell all of them from dust.
 //!
 //! A spot is marked to half of its contrast, and one pixel more for its soft border. Works on luma. Cost:
@@ -20,24 +20,20 @@
 //! survey and a new Bayesian approach", IEEE TIP 13(3), 2004, doi:10.1109/TIP.2004.823815 (dirt as
 //! opaque patches of a layer of its own; there along time).
 
-use super::rates::{CERTAIN, Rates};
+use super::rates::{Rates, Significance};
 use super::windows::{Sums, bytes, chroma, ends, extreme, median, scatter};
 use restora_image::{Context, Image, Mask, OpError, Plane, to_luma};
 
 /// Options of [`dust`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dust {
-    /// How many spots of an undamaged photograph may be marked in a megapixel, `0.1..=100`.
-    pub false_marks: f32,
-    /// Nothing is marked unless so many spots would be if only one in ten megapixels might be wrong:
-    /// then the picture is damaged, and its other spots are more likely to be damage than those of
-    /// photographs are. 0 where that is known.
-    pub witnesses: u32,
+    /// How sure it must be of a spot.
+    pub significance: Significance,
 }
 
 impl Default for Dust {
     fn default() -> Self {
-        Self { false_marks: 10.0, witnesses: 0 }
+        Self { significance: Significance::ASKED }
     }
 }
 
@@ -82,17 +78,12 @@ pub struct DustCandidate {
 /// [`OpError::Param`] if an option is out of range; [`OpError::WrongSpace`] for an image that is
 /// neither gray nor RGB; [`OpError::Cancelled`].
 pub fn dust(image: &Image, options: &Dust, cx: &Context) -> Result<Mask, OpError> {
-    if !(0.1..=100.0).contains(&options.false_marks) {
-        return Err(OpError::param("false_marks", "in 0.1..=100", options.false_marks));
-    }
-    let wanted = RATES.score(image, options.false_marks);
-    let certain = RATES.score(image, CERTAIN);
+    options.significance.validate()?;
     let mut mask = Mask::empty(image.size());
     let spots = dust_candidates(image, cx)?;
-    if spots.iter().filter(|s| s.score > certain).count() < options.witnesses as usize {
-        return Ok(mask);
-    }
-    for spot in spots.iter().filter(|s| s.score > wanted) {
+    let scores: Vec<f32> = spots.iter().map(|s| s.score).collect();
+    let least = RATES.least_score(image, &scores, options.significance);
+    for spot in spots.iter().filter(|s| s.score > least) {
         for &(x, y) in &spot.pixels {
             let (x, y) = (x as usize, y as usize);
             for j in y.saturating_sub(1)..(y + 2).min(mask.size().h()) {
@@ -294,8 +285,8 @@ mod tests {
     use restora_image::{Cancel, Rng, Size};
     use restora_testkit::{noisy, synthetic, synthetic_rgb};
 
-    fn found(image: &Image, false_marks: f32, witnesses: u32) -> Mask {
-        dust(image, &Dust { false_marks, witnesses }, &Context::default()).unwrap()
+    fn found(image: &Image, significance: Significance) -> Mask {
+        dust(image, &Dust { significance }, &Context::default()).unwrap()
     }
 
     /// A picture with white specks of radius 1 to 3, and the truth.
@@ -324,12 +315,13 @@ mod tests {
     #[test]
     fn specks_are_marked_and_little_else() {
         let (image, truth) = dusty(&noisy(&synthetic_rgb(Size::new(220, 180)), 0.01, 1));
-        let mask = found(&image, 10.0, 0);
+        let mask = found(&image, Significance::ASKED);
         let hit = truth.data().iter().zip(mask.data()).filter(|(t, m)| **t && **m).count();
         assert!(hit as f32 > 0.85 * truth.count() as f32, "{hit} of {}", truth.count());
         assert!(mask.count() < 3 * truth.count(), "{} for {}", mask.count(), truth.count());
-        assert_eq!(found(&image, 10.0, 5), mask);
-        assert_eq!(found(&image, 10.0, 100).count(), 0);
+        let with = |least| Significance::FalseShare { share: 0.1, least };
+        assert_eq!(found(&image, with(5)), mask);
+        assert_eq!(found(&image, with(1000)).count(), 0);
     }
 
     #[test]
@@ -342,18 +334,19 @@ mod tests {
             Image::gray_from_fn(size, |x, y| if x.abs_diff(y) < 2 { 1.0 } else { 0.3 }),
         ];
         for (i, picture) in pictures.iter().enumerate() {
-            assert_eq!(found(picture, 1.0, 0).count(), 0, "picture {i}");
+            assert_eq!(found(picture, Significance::ASKED).count(), 0, "picture {i}");
         }
     }
 
     #[test]
     fn any_size_is_looked_at_and_errors_say_why() {
         for (w, h) in [(0, 0), (1, 1), (1, 40), (40, 1), (2, 3), (12, 12)] {
-            assert_eq!(found(&synthetic_rgb(Size::new(w, h)), 100.0, 0).count(), 0, "{w}x{h}");
+            let mask = found(&synthetic_rgb(Size::new(w, h)), Significance::FalseMarks(100.0));
+            assert_eq!(mask.count(), 0, "{w}x{h}");
         }
         let image = synthetic(Size::new(8, 8));
         for false_marks in [0.0, 101.0, f32::NAN] {
-            let options = Dust { false_marks, witnesses: 0 };
+            let options = Dust { significance: Significance::FalseMarks(false_marks) };
             let result = dust(&image, &options, &Context::default());
             assert!(matches!(result, Err(OpError::Param { name: "false_marks", .. })));
         }

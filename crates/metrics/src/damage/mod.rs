@@ -12,5 +12,6 @@ mod windows;
 
 pub use dead_lines::{DeadLines, dead_lines};
 pub use dust::{DUST_TERMS, Dust, DustCandidate, dust, dust_candidates};
+pub use rates::Significance;
 pub use scratches::{SCRATCH_TERMS, ScratchCandidate, Scratches, scratch_candidates, scratches};
 pub use text::{Text, text};

@@ -12,9 +12,9 @@
 //! belongs to another layer: one tone all along, though the ground changes; the same ground on both
 //! sides; the tone at an end of the picture's range, and without color; quiet surroundings. The score
 //! of a curve is the logarithm of the odds of these together (logistic regression on curves of
-//! photographs, and of the same with drawn scratches), and it is marked where curves of undamaged
-//! photographs that reach its score are fewer than `false_marks` in a megapixel: significance in the
-//! sense of the a-contrario method, with photographs as the background model in place of noise.
+//! photographs, and of the same with drawn scratches), and curves are marked down to the score at which
+//! undamaged photographs would have a tenth as many ([`Significance`]): significance in the sense of the
+//! a-contrario method, with photographs as the background model in place of noise.
 //!
 //! A curve is marked as wide as half of its contrast reaches, and one pixel more for its soft
 //! border. Scratches of the tone and color of the scene around them, and ones wider than about 11
@@ -29,7 +29,7 @@ mod evidence;
 mod ridges;
 mod widen;
 
-use super::rates::{CERTAIN, Rates};
+use super::rates::{Rates, Significance};
 use super::windows::{bytes, median};
 use chains::{Curve, curves, pieces};
 use evidence::Surroundings;
@@ -42,17 +42,13 @@ pub use evidence::SCRATCH_TERMS;
 /// Options of [`scratches`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scratches {
-    /// How many curves of an undamaged photograph may be marked in a megapixel, `0.1..=100`.
-    pub false_marks: f32,
-    /// Nothing is marked unless so many curves would be if only one in ten megapixels might be wrong:
-    /// then the picture is damaged, and its other curves are more likely to be damage than those of
-    /// photographs are. 0 where that is known.
-    pub witnesses: u32,
+    /// How sure it must be of a curve.
+    pub significance: Significance,
 }
 
 impl Default for Scratches {
     fn default() -> Self {
-        Self { false_marks: 10.0, witnesses: 0 }
+        Self { significance: Significance::ASKED }
     }
 }
 
@@ -91,20 +87,15 @@ pub struct ScratchCandidate {
 /// [`OpError::Param`] if an option is out of range; [`OpError::WrongSpace`] for an image that is
 /// neither gray nor RGB; [`OpError::Cancelled`].
 pub fn scratches(image: &Image, options: &Scratches, cx: &Context) -> Result<Mask, OpError> {
-    if !(0.1..=100.0).contains(&options.false_marks) {
-        return Err(OpError::param("false_marks", "in 0.1..=100", options.false_marks));
-    }
-    let wanted = RATES.score(image, options.false_marks);
-    let certain = RATES.score(image, CERTAIN);
+    options.significance.validate()?;
+    let (luma, found) = candidates(image, cx)?;
+    let scores: Vec<f32> = found.iter().map(|f| f.score).collect();
+    let least = RATES.least_score(image, &scores, options.significance);
     let mut mask = Mask::empty(image.size());
-    let mut witnesses = 0;
-    visit(image, cx, |luma, found| {
-        witnesses += u32::from(found.score > certain);
-        if found.score > wanted {
-            draw(&mut mask, luma, found.polarity, found.curve);
-        }
-    })?;
-    Ok(if witnesses < options.witnesses { Mask::empty(image.size()) } else { mask })
+    for found in found.iter().filter(|f| f.score > least) {
+        draw(&mut mask, &luma, found.polarity, &found.curve);
+    }
+    Ok(mask)
 }
 
 /// Every curve that is looked at, for fitting and for judging the weights.
@@ -112,33 +103,28 @@ pub fn scratches(image: &Image, options: &Scratches, cx: &Context) -> Result<Mas
 /// # Errors
 /// As [`scratches`].
 pub fn scratch_candidates(image: &Image, cx: &Context) -> Result<Vec<ScratchCandidate>, OpError> {
-    let mut out = Vec::new();
-    visit(image, cx, |_, found| {
-        out.push(ScratchCandidate {
-            pixels: found.curve.links.iter().map(|l| (l.0, l.1)).collect(),
-            terms: found.terms,
-            score: found.score,
-        });
-    })?;
-    Ok(out)
+    let candidate = |found: Found| ScratchCandidate {
+        pixels: found.curve.links.iter().map(|l| (l.0, l.1)).collect(),
+        terms: found.terms,
+        score: found.score,
+    };
+    Ok(candidates(image, cx)?.1.into_iter().map(candidate).collect())
 }
 
-struct Found<'a> {
+struct Found {
     polarity: usize,
-    curve: &'a Curve,
+    curve: Curve,
     terms: [f32; SCRATCH_TERMS],
     score: f32,
 }
 
-fn visit(
-    image: &Image,
-    cx: &Context,
-    mut see: impl FnMut(&Plane, Found<'_>),
-) -> Result<(), OpError> {
+/// The luma of a picture, of 255, and its curves.
+fn candidates(image: &Image, cx: &Context) -> Result<(Plane, Vec<Found>), OpError> {
     cx.check()?;
     let mut luma = to_luma(image)?;
+    let mut found = Vec::new();
     if image.size().is_empty() {
-        return Ok(());
+        return Ok((luma, found));
     }
     luma.data.iter_mut().for_each(|v| *v *= 255.0);
     let ridges = ridges(&bytes(&luma), luma.size, cx)?;
@@ -154,13 +140,16 @@ fn visit(
             tones.sum::<f32>() / piece.len() as f32
         };
         let tones: Vec<f32> = pieces.iter().map(tone).collect();
-        for curve in curves(pieces, &tones).iter().filter(|c| c.links.len() >= SHORTEST) {
-            let terms = around.terms(&ridges, polarity, curve);
-            let score = terms.iter().zip(&WEIGHTS).map(|(t, w)| t * w).sum();
-            see(&luma, Found { polarity, curve, terms, score });
+        for curve in curves(pieces, &tones) {
+            if curve.links.len() >= SHORTEST {
+                let terms = around.terms(&ridges, polarity, &curve);
+                let score = terms.iter().zip(&WEIGHTS).map(|(t, w)| t * w).sum();
+                found.push(Found { polarity, curve, terms, score });
+            }
         }
     }
-    Ok(())
+    drop(around);
+    Ok((luma, found))
 }
 
 #[cfg(test)]

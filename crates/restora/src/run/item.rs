@@ -7,6 +7,7 @@ use super::opening;
 use super::place::Place;
 use super::scoring::Scoring;
 use super::session::Lights;
+use crate::damage::listed;
 use crate::doubt_map::doubt_map;
 use crate::error::Error;
 use crate::pairs::{counterpart, read_page};
@@ -165,14 +166,23 @@ impl Belt<'_> {
             let id = if number == 0 { row.id.clone() } else { format!("{}#{number}", row.id) };
             let lost = lost.as_ref();
             let mut mask = at("mask", self.mask(entry, (number, page), lost, &pipeline, &cx))?;
+            let (mut pipeline, mut found) = (pipeline.clone(), None);
+            if mask.is_none() && options.diagnose && !options.searches.is_empty() {
+                let (damaged, all) = at("diagnose", self.damage(page, &mut pipeline, &cx))?;
+                (mask, found) = (damaged, Some(all));
+            }
             let (mut steps, noise) = if options.diagnose {
                 let gpu = options.gpu.as_ref();
                 let (probe, holes) =
                     at("mask", opening::probe(page, mask.as_ref(), lost.is_some()))?;
                 let resolved = resolve(&pipeline, probe, holes, &id, gpu, &cx);
                 let mut resolved = at("diagnose", resolved)?;
-                if mask.is_none() && !options.searches.is_empty() {
-                    (mask, resolved) = at("diagnose", self.with_damage(page, resolved, &cx))?;
+                if let Some(found) = found {
+                    if mask.is_some() {
+                        let damage = listed(&found);
+                        resolved.reason = format!("{damage} of the picture; {}", resolved.reason);
+                    }
+                    resolved.diagnosis.damage = Some(found);
                 }
                 if number == 0 {
                     row.steps.clone_from(&resolved.steps);

@@ -4,10 +4,9 @@ use super::RunOptions;
 use super::item::Belt;
 use super::opening::Lost;
 use super::place::Place;
-use crate::damage::{self, Detector, Search, Trust};
+use crate::damage::{self, Detector, Finding, Search, Trust};
 use crate::error::Error;
 use crate::pipeline::{Pipeline, Stage};
-use crate::resolve::Resolved;
 use crate::step::Step;
 use restora_data::{Entry, FileMeta, Format, Input};
 use restora_image::{Context, Layout, Mask, OpError, Pixels, Raster};
@@ -78,30 +77,23 @@ impl Belt<'_> {
         Ok(Some(mask))
     }
 
-    /// What to do to a page of which no mask is known: if its damage is looked for, fill that first where the
-    /// choice of the steps is left to the diagnosis.
-    pub fn with_damage(
+    /// Looks for the damage of a page of which no mask is known. Where the choice of the steps is left to the
+    /// diagnosis it is filled first, so that the rest is measured on what was filled.
+    pub fn damage(
         &self,
         page: &Raster,
-        mut resolved: Resolved,
+        pipeline: &mut Pipeline,
         cx: &Context,
-    ) -> Result<(Option<Mask>, Resolved), Error> {
+    ) -> Result<(Option<Mask>, Vec<Finding>), Error> {
         // Impulses the diagnosis measures in any case.
         let told = |s: &&Search| s.detector != Detector::Impulses || s.trust != Trust::Unasked;
         let searches: Vec<_> = self.options.searches.iter().filter(told).copied().collect();
         let (mask, found) = damage::detect(page, &searches, cx)?;
-        resolved.diagnosis.damage = Some(found.clone());
-        if found.is_empty() || !self.options.pipeline.has_auto() {
-            return Ok((None, resolved));
+        if found.is_empty() || !pipeline.has_auto() {
+            return Ok((None, found));
         }
-        let found = format!("{} of the picture", damage::listed(&found));
-        resolved.reason = if resolved.steps.is_empty() {
-            found
-        } else {
-            format!("{found}, then {}", resolved.reason)
-        };
-        resolved.steps.insert(0, Step::Hbe(Hbe::default()));
-        Ok((Some(mask), resolved))
+        pipeline.steps.insert(0, Stage::Step(Step::Hbe(Hbe::default())));
+        Ok((Some(mask), found))
     }
 
     /// Writes the mask of a page, if masks are asked for.

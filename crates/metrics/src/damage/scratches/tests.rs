@@ -3,7 +3,7 @@ use restora_image::{Cancel, ColorSpace, Size};
 use restora_testkit::{noisy, synthetic, synthetic_rgb};
 
 fn found(image: &Image, false_marks: f32) -> Mask {
-    let options = Scratches { false_marks, witnesses: 0 };
+    let options = Scratches { significance: Significance::FalseMarks(false_marks) };
     scratches(image, &options, &Context::default()).unwrap()
 }
 
@@ -74,25 +74,25 @@ fn more_is_marked_where_more_wrong_marks_are_allowed() {
 }
 
 #[test]
-fn without_witnesses_nothing_is_marked() {
-    let (image, _) = scratched(&noisy(&synthetic_rgb(Size::new(240, 200)), 0.01, 1), 1.0, 2.0, 0.0);
-    let with = |witnesses| {
-        let options = Scratches { false_marks: 10.0, witnesses };
-        scratches(&image, &options, &Context::default()).unwrap().count()
+fn one_scratch_is_marked_where_it_is_asked_for_and_four_where_three_are_wanted() {
+    let (one, _) = scratched(&noisy(&synthetic_rgb(Size::new(240, 200)), 0.01, 1), 1.0, 2.0, 0.0);
+    let marked = |image: &Image, significance| {
+        scratches(image, &Scratches { significance }, &Context::default()).unwrap().count()
     };
-    let all = scratch_candidates(&image, &Context::default()).unwrap();
-    let certain = RATES.score(&image, CERTAIN);
-    let witnesses = all.iter().filter(|c| c.score > certain).count() as u32;
-    assert!(with(0) > 300, "{}", with(0));
-    assert_eq!(with(witnesses), with(0));
-    assert_eq!(with(witnesses + 1), 0);
+    assert!(marked(&one, Significance::ASKED) > 300);
+    assert_eq!(marked(&one, Significance::UNASKED), 0);
+    let four = one.planes().flat_map(|p| (0..800).flat_map(move |y| p.row(y % 200).to_vec()));
+    let four = Image::from_vec(Size::new(240, 800), ColorSpace::Srgb, four.collect()).unwrap();
+    let share = |share, least| Significance::FalseShare { share, least };
+    assert!(marked(&four, share(0.1, 3)) > 1200);
+    assert_eq!(marked(&four, share(0.1, 1000)), 0);
 }
 
 #[test]
 fn threads_change_nothing() {
     let (image, _) = scratched(&noisy(&synthetic_rgb(Size::new(180, 150)), 0.01, 1), 1.0, 2.0, 0.0);
     let one = found(&image, 100.0);
-    let options = Scratches { false_marks: 100.0, witnesses: 0 };
+    let options = Scratches { significance: Significance::FalseMarks(100.0) };
     assert_eq!(scratches(&image, &options, &Context::with_threads(4)).unwrap(), one);
 }
 
@@ -103,7 +103,7 @@ fn any_size_is_looked_at_and_errors_say_why() {
     }
     let image = synthetic(Size::new(8, 8));
     for false_marks in [0.0, 101.0, f32::NAN] {
-        let options = Scratches { false_marks, witnesses: 0 };
+        let options = Scratches { significance: Significance::FalseMarks(false_marks) };
         let result = scratches(&image, &options, &Context::default());
         assert!(matches!(result, Err(OpError::Param { name: "false_marks", .. })));
     }
