@@ -66,7 +66,7 @@ Examples:
   restora restore shoot -o out --color white-balance:session=track
   restora restore in -o out --color color-transfer:reference=like.jpg,strength=0.8
   restora restore in -o out --color auto-levels --color clahe:clip-limit=3
-  restora restore small.png -o large.png --upscale iterative-back-projection:factor=3
+  restora restore small.png -o large.png --upscale learned-upscaling:factor=3
   restora restore in -o out --dry-run > plan.json && restora restore in -o out --pipeline plan.json
 
 `restora methods` lists every method with its options.";

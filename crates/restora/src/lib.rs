@@ -19,6 +19,7 @@ pub mod learned;
 pub mod learned_deblocker;
 pub mod learned_denoiser;
 pub mod learned_inpainter;
+pub mod learned_upscaler;
 pub mod masks;
 pub mod model;
 pub mod nets;
@@ -33,6 +34,7 @@ mod step;
 pub mod tiles;
 pub mod train;
 pub mod training_report;
+mod turns;
 
 pub use error::Error;
 pub use pipeline::Pipeline;

@@ -189,7 +189,10 @@ impl Pipeline {
 
     /// May pictures meet a net in it?
     pub fn may_run_nets(&self) -> bool {
-        let may = |stage: &Stage| matches!(stage, Stage::Auto(_) | Stage::Step(Step::Learned(_)));
+        let may = |stage: &Stage| match stage {
+            Stage::Auto(_) => true,
+            Stage::Step(step) => step.runs_net(),
+        };
         self.steps.iter().any(may)
     }
 
@@ -284,9 +287,13 @@ mod tests {
 
     #[test]
     fn nets_are_met_in_auto_and_where_they_are_named() {
-        for (text, may) in
-            [("auto", true), ("median,learned", true), ("bm3d", false), ("none", false)]
-        {
+        for (text, may) in [
+            ("auto", true),
+            ("median,learned", true),
+            ("lanczos,learned-upscaling", true),
+            ("bm3d", false),
+            ("none", false),
+        ] {
             assert_eq!(Pipeline::from_texts(&[text]).unwrap().may_run_nets(), may, "{text}");
         }
     }

@@ -5,7 +5,8 @@ use crate::error::Error;
 use crate::learned_deblocker::LearnedDeblocking;
 use crate::learned_denoiser::Learned;
 use crate::learned_inpainter::LearnedInpainting;
-use crate::nets::WeightsUsed;
+use crate::learned_upscaler::LearnedUpscaling;
+use crate::nets::{self, WeightsUsed};
 use crate::pairs::read_page;
 use restora_data::Limits;
 use restora_image::{Context, Image, NoiseModel, OpError, OpInfo, Operation, Size, beyond_range};
@@ -105,6 +106,8 @@ steps! {
     Lanczos(ops::upscale::Lanczos),
     /// Iterative back-projection.
     IterativeBackProjection(ops::upscale::IterativeBackProjection),
+    /// Plug-and-play with a net that was trained to denoise.
+    LearnedUpscaling(LearnedUpscaling),
     /// White Gaussian noise.
     GaussianNoise(ops::degrade::GaussianNoise),
     /// Noise that grows with the signal.
@@ -211,10 +214,16 @@ impl Step {
         match &mut self {
             Self::Learned(Learned { gpu: its, .. })
             | Self::LearnedDeblocking(LearnedDeblocking { gpu: its, .. })
-            | Self::LearnedInpainting(LearnedInpainting { gpu: its, .. }) => *its = gpu.cloned(),
+            | Self::LearnedInpainting(LearnedInpainting { gpu: its, .. })
+            | Self::LearnedUpscaling(LearnedUpscaling { gpu: its, .. }) => *its = gpu.cloned(),
             _ => {}
         }
         self
+    }
+
+    /// Is a net run in it?
+    pub fn runs_net(&self) -> bool {
+        self.operation().info().params.contains(&nets::MODEL)
     }
 
     /// The weights that the step restores pictures of so many channels with, if it is a learned one.
@@ -226,6 +235,7 @@ impl Step {
             Self::Learned(step) => (step.net(channels), &step.model),
             Self::LearnedDeblocking(step) => (step.net(), &step.model),
             Self::LearnedInpainting(step) => (step.net(), &step.model),
+            Self::LearnedUpscaling(step) => (step.net(channels), &step.model),
             _ => return Ok(None),
         };
         let failed = |source| Error::Step { step: self.id(), source };

@@ -5,7 +5,7 @@ use restora::data::{Density, DensityUnit, EncodeOptions, FileMeta, Format, Limit
 use restora::image::{Depth, Layout, Mask, Pixels, Plane, Raster, Size};
 use restora_testkit::{psnr, synthetic, synthetic_rgb};
 
-const METHODS: [&str; 3] = ["bicubic", "lanczos", "iterative-back-projection"];
+const METHODS: [&str; 4] = ["bicubic", "lanczos", "iterative-back-projection", "learned-upscaling"];
 
 #[test]
 fn what_is_reduced_is_enlarged_again_by_every_method_and_scored_against_the_original() {
