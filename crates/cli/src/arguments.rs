@@ -156,7 +156,8 @@ pub struct RestoreArgs {
     /// --deblock, --color or --upscale]
     #[arg(short, long, value_name = "METHOD")]
     pub denoise: Vec<String>,
-    /// Fill what --mask marks, before anything else: METHOD:key=value; repeat to chain
+    /// Fill what --mask marks, before anything else: METHOD:key=value; repeat to chain. auto picks by
+    /// the size of the holes and the texture around them [default: auto where something is missing]
     #[arg(long, value_name = "METHOD")]
     pub inpaint: Vec<String>,
     /// What is missing: a picture (white = missing) for every picture of its size, a folder of such
@@ -166,8 +167,8 @@ pub struct RestoreArgs {
     /// dust:false-marks=30 (a megapixel of an undamaged photograph) find more, and more wrongly
     #[arg(long, value_name = "MASK")]
     pub mask: Option<MaskSource>,
-    /// Decode what is left of damaged JPEG and PNG files, fill what is lost (with --inpaint, or
-    /// telea), and say so; without it they fail
+    /// Decode what is left of damaged JPEG and PNG files, fill what is lost (as --inpaint says), and
+    /// say so; without it they fail
     #[arg(long)]
     pub salvage: bool,
     /// Write the masks of what was filled into this folder, or for one picture into this PNG (white =

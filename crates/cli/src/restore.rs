@@ -39,10 +39,13 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<End> {
         _ => Vec::new(),
     };
     let mask = args.mask.clone().filter(|_| searches.is_empty());
+    if mask.is_some() && !fills {
+        pipeline.steps.insert(0, Stage::FILL);
+    }
     let written = args.mask_out.is_some() || args.doubt_map.is_some();
-    let may_fill = fills || args.salvage || !searches.is_empty();
-    if (mask.is_some() && !fills) || (written && !may_fill) {
-        let message = "--mask, --mask-out and --doubt-map are for --inpaint, which is not given";
+    let may_fill = fills || args.salvage || args.mask.is_some();
+    if written && !may_fill {
+        let message = "--mask-out and --doubt-map tell of what is filled: give --mask, --inpaint or --salvage";
         bail!(Error::Usage(message.into()));
     }
     let gpu = args.device.gpu()?;
@@ -79,18 +82,25 @@ fn asked(args: &RestoreArgs) -> anyhow::Result<Pipeline> {
 
 /// The steps that the words after `--family` ask for; none of another family.
 fn of_family(family: &str, otherwise: &str, words: &[String]) -> anyhow::Result<Pipeline> {
-    let pipeline = Pipeline::from_texts(words)?;
+    let mut pipeline = Pipeline::from_texts(words)?;
+    if family == "inpaint" {
+        let auto = pipeline.steps.iter_mut().filter(|stage| **stage == Stage::AUTO);
+        auto.for_each(|stage| *stage = Stage::FILL);
+    }
     let belongs = |stage: &&Stage| match stage {
         Stage::Step(step) => step.operation().info().family == family,
+        Stage::Fill(_) => family == "inpaint",
         Stage::Auto(_) => false,
     };
     if let Some(other) = pipeline.steps.iter().find(|stage| !belongs(stage)) {
         let name = match other {
             Stage::Step(step) => step.id(),
+            Stage::Fill(_) => "auto-inpaint",
             Stage::Auto(_) => "auto",
         };
         let known = Step::catalog().into_iter().filter(|i| i.family == family).map(|i| i.id);
-        let known = known.collect::<Vec<_>>().join(", ");
+        let auto = (family == "inpaint").then_some("auto");
+        let known = known.chain(auto).collect::<Vec<_>>().join(", ");
         bail!(Error::Usage(format!("--{family}: `{name}` {otherwise}; there are {known}")));
     }
     Ok(pipeline)

@@ -10,14 +10,17 @@
 //! | JPEG of quality 80 or less | coefficients of the blocks lie on the steps of its table | `learned-deblocking`, or the net that denoises untold where noise was compressed |
 //! | correlated noise (camera JPEG, scaled pictures) | low frequencies even, high ones lost; or noise that passes for white but is weaker in high frequencies or in color than in luminance | a denoiser at the level of the middle frequencies |
 //!
-//! Which denoiser is the table of [`method`]'s to say: a net where it was measured to win, else `bm3d`.
+//! Which denoiser is the table of [`method`]'s to say: a net where it was measured to win, else `bm3d`. What a mask marks
+//! is filled before all this, by the method that [`filler`] says.
 //!
 //! Evidence enters by ramps, not by thresholds: a doubtful finding gives a weak step, and one too
 //! weak to be seen is left out.
 
 mod choice;
+mod filling;
 
 pub use choice::{Method, NoiseClass, method};
+pub use filling::filler;
 
 use crate::diagnose::Diagnosis;
 use crate::learned_deblocker::LearnedDeblocking;

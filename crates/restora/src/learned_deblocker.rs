@@ -20,8 +20,9 @@
 //! qualities); for the cells see [`restora_ops::deblock::jpeg_trace`].
 
 use crate::nets::{self, ReadyNet, Shipped, refused};
+use crate::turns::{TURNS, turned, turned_back};
 use restora_image::{
-    Border, ColorSpace, Context, Image, OpError, OpInfo, Operation, Rect, Sample, Size,
+    Border, ColorSpace, Context, Image, OpError, OpInfo, Operation, ParamInfo, Rect, Sample, Size,
 };
 use restora_nn::Gpu;
 use restora_ops::deblock::JpegTrace;
@@ -44,6 +45,9 @@ pub struct LearnedDeblocking {
     pub offset_x: u32,
     /// Row of the first block border, `0..8`.
     pub offset_y: u32,
+    /// The mean of the net's results for all eight flips and turns of luminance: 8 times the cost (self-ensemble;
+    /// R. Timofte, R. Rothe, L. Van Gool, CVPR 2016, doi:10.1109/CVPR.2016.206).
+    pub ensemble: bool,
     /// A file of weights in place of the net that is part of the program.
     pub model: Option<PathBuf>,
     /// Where the net runs, if not on the CPU. A matter of the machine: no option, and never written.
@@ -60,8 +64,17 @@ pub const INFO: OpInfo = OpInfo {
             deep CNN for image denoising, IEEE TIP 26(7), 2017, doi:10.1109/TIP.2017.2662206",
     params: &{
         let [quality, x, y] = PARAMS;
-        [quality, x, y, nets::MODEL]
+        [quality, x, y, ENSEMBLE, nets::MODEL]
     },
+};
+
+const ENSEMBLE: ParamInfo = ParamInfo {
+    name: "ensemble",
+    symbol: "",
+    unit: "",
+    range: "true, false",
+    default: "false",
+    doc: "Mean over the eight flips and turns of luminance; 8 times the cost",
 };
 
 impl LearnedDeblocking {
@@ -76,15 +89,16 @@ impl LearnedDeblocking {
         JpegTrace { quality: self.quality, offset_x: self.offset_x, offset_y: self.offset_y }
     }
 
-    /// The plane with its grid moved into the corner, continued to an even size by reflection.
+    /// The plane with its grid moved into the corner, continued to whole blocks by reflection: however
+    /// it is turned, its grid starts in the corner.
     fn moved(&self, plane: &Image) -> Image {
         let [left, top] = self.margins();
         let Size { width, height } = plane.size();
         let at = |i: usize, before: u32, n: u32| {
             Border::Reflect.index(i as isize - before as isize, n as usize).unwrap_or(0)
         };
-        let even = |n: u32| n.next_multiple_of(2);
-        Image::gray_from_fn(Size::new(even(width + left), even(height + top)), |x, y| {
+        let whole = |n: u32| n.next_multiple_of(8);
+        Image::gray_from_fn(Size::new(whole(width + left), whole(height + top)), |x, y| {
             plane.plane(0).at(at(x, left, width), at(y, top, height))
         })
     }
@@ -97,9 +111,17 @@ impl LearnedDeblocking {
     /// Luminance as the net has it, in its cells.
     fn luminance(&self, net: &ReadyNet, plane: &Image, cx: &Context) -> Result<Image, OpError> {
         let [x, y] = self.margins();
-        let out = net.denoiser.denoise(&self.moved(plane), None, cx).map_err(refused)?;
+        let moved = self.moved(plane);
+        let turns = if self.ensemble { TURNS } else { 1 };
+        let mut mean = Image::zeros(moved.size(), ColorSpace::Gray);
+        for how in 0..turns {
+            let out = net.denoiser.denoise(&turned(&moved, how), None, cx).map_err(refused)?;
+            for (sum, v) in mean.data_mut().iter_mut().zip(turned_back(out, how).data()) {
+                *sum += v / turns as f32;
+            }
+        }
         let Size { width, height } = plane.size();
-        let mut out = out.crop(Rect { x, y, width, height });
+        let mut out = mean.crop(Rect { x, y, width, height });
         self.trace().hold_to_cells(&mut out, plane, CELLS, cx)?;
         Ok(out)
     }
@@ -223,6 +245,18 @@ mod tests {
         let step = LearnedDeblocking { offset_x: 3, offset_y: 6, ..told(20) };
         assert!(step.reach().unwrap() < 230);
         assert_contract_within(1e-5, &step, &synthetic_rgb(Size::new(700, 800)));
+    }
+
+    #[test]
+    fn the_ensemble_is_the_same_for_a_picture_that_was_turned() {
+        let image = saved(&synthetic(Size::new(64, 48)), 20);
+        let whole = LearnedDeblocking { ensemble: true, ..told(20) };
+        let (plain, mean) = (run(&told(20), &image).unwrap(), run(&whole, &image).unwrap());
+        assert!(mean != plain);
+        let again = turned_back(run(&whole, &turned(&image, 3)).unwrap(), 3);
+        for (a, b) in again.data().iter().zip(mean.data()) {
+            assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
     }
 
     #[test]

@@ -6,13 +6,15 @@ use restora_data::Limits;
 use restora_image::{Context, Scale, Sigma};
 use serde::{Deserialize, Serialize};
 
-/// One entry of a [`Pipeline`]: a step, or `auto`, which the diagnosis of each picture turns into
-/// the steps that help it (possibly none).
+/// One entry of a [`Pipeline`]: a step; `auto`, which the diagnosis of each picture turns into
+/// the steps that help it (possibly none); or `auto-inpaint`, which its holes turn into one that fills them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Stage {
     /// `{"op": "auto"}`.
     Auto(AutoStage),
+    /// `{"op": "auto-inpaint"}`.
+    Fill(FillStage),
     /// A named step.
     Step(Step),
 }
@@ -33,11 +35,31 @@ enum AutoTag {
     Auto,
 }
 
+/// Marks the place where the method of [`crate::auto::filler`] goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FillStage {
+    op: FillTag,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum FillTag {
+    AutoInpaint,
+}
+
 impl Stage {
     /// Is it a step that fills missing pixels?
     pub fn fills(&self) -> bool {
-        matches!(self, Self::Step(step) if step.fills())
+        match self {
+            Self::Step(step) => step.fills(),
+            Self::Fill(_) => true,
+            Self::Auto(_) => false,
+        }
     }
+
+    /// The stage that the holes fill in.
+    pub const FILL: Self = Self::Fill(FillStage { op: FillTag::AutoInpaint });
 
     /// The stage that the diagnosis fills in.
     pub const AUTO: Self = Self::Auto(AutoStage { op: AutoTag::Auto, sigma: Sigma::Auto });
@@ -85,9 +107,10 @@ impl Pipeline {
             match word.as_str() {
                 "none" => {}
                 "auto" => steps.push(Stage::AUTO),
+                "auto-inpaint" => steps.push(Stage::FILL),
                 _ => steps.push(Stage::Step(Step::from_text(&word).map_err(|e| match e {
                     Error::Pipeline(m) if m.starts_with("no step") => {
-                        Error::Pipeline(format!("{m}, auto, none"))
+                        Error::Pipeline(format!("{m}, auto, auto-inpaint, none"))
                     }
                     other => other,
                 })?)),
@@ -123,6 +146,10 @@ impl Pipeline {
                     let stage = serde_json::from_value::<AutoStage>(entry.clone());
                     steps.push(Stage::Auto(stage.map_err(|e| at(e.to_string()))?));
                 }
+                Some("auto-inpaint") => {
+                    let stage = serde_json::from_value::<FillStage>(entry.clone());
+                    steps.push(Stage::Fill(stage.map_err(|e| at(e.to_string()))?));
+                }
                 Some(_) => {
                     let step: Step =
                         serde_json::from_value(entry.clone()).map_err(|e| at(e.to_string()))?;
@@ -137,11 +164,12 @@ impl Pipeline {
     /// The steps of a pipeline that leaves nothing to the diagnosis.
     ///
     /// # Errors
-    /// [`Error::Pipeline`] if there is an `auto` in it.
+    /// [`Error::Pipeline`] if there is an `auto` or `auto-inpaint` in it.
     pub fn named_steps(&self) -> Result<Vec<Step>, Error> {
         let named = |stage: &Stage| match stage {
             Stage::Step(step) => Ok(step.clone()),
             Stage::Auto(_) => Err(Error::Pipeline("`auto` needs a diagnosis".into())),
+            Stage::Fill(_) => Err(Error::Pipeline("`auto-inpaint` needs the holes".into())),
         };
         self.steps.iter().map(named).collect()
     }
@@ -169,6 +197,7 @@ impl Pipeline {
         for stage in &self.steps {
             let (name, measures) = match stage {
                 Stage::Auto(_) => ("auto", true),
+                Stage::Fill(_) => ("auto-inpaint", true),
                 Stage::Step(step) => {
                     let wants = step.wants_noise() || step.wants_jpeg() || step.looks_at_whole();
                     (step.id(), wants || step.fills())
@@ -191,6 +220,7 @@ impl Pipeline {
     pub fn may_run_nets(&self) -> bool {
         let may = |stage: &Stage| match stage {
             Stage::Auto(_) => true,
+            Stage::Fill(_) => false,
             Stage::Step(step) => step.runs_net(),
         };
         self.steps.iter().any(may)
@@ -203,7 +233,7 @@ impl Pipeline {
     pub fn with_references(&self, limits: &Limits, cx: &Context) -> Result<Self, Error> {
         let read = |stage: &Stage| match stage {
             Stage::Step(step) => step.with_reference(limits, cx).map(Stage::Step),
-            Stage::Auto(_) => Ok(stage.clone()),
+            Stage::Auto(_) | Stage::Fill(_) => Ok(stage.clone()),
         };
         Ok(Self { steps: self.steps.iter().map(read).collect::<Result<_, _>>()? })
     }
@@ -243,7 +273,7 @@ mod tests {
 
     #[test]
     fn json_round_trips_and_errors_say_where() {
-        let mut pipeline = Pipeline::from_texts(&["auto", "gaussian"]).unwrap();
+        let mut pipeline = Pipeline::from_texts(&["auto-inpaint,auto", "gaussian"]).unwrap();
         assert!(pipeline.set_sigma(0.1));
         let text = serde_json::to_string(&pipeline).unwrap();
         assert_eq!(Pipeline::from_json(&text).unwrap(), pipeline);

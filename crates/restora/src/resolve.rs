@@ -7,6 +7,7 @@ use crate::pipeline::{Pipeline, Stage};
 use crate::step::Step;
 use restora_image::{Context, Image, Mask, NoiseModel, Sample, Sigma};
 use restora_nn::Gpu;
+use restora_ops::inpaint::Telea;
 use std::collections::VecDeque;
 
 /// The steps for one picture, and why.
@@ -23,8 +24,8 @@ pub struct Resolved {
 }
 
 /// Measures `probe` (the picture, or enough of it; `mask` marks what is missing of it) and fills in
-/// what the pipeline leaves open. A level that is wanted after other steps is measured after them.
-/// Nets run on `gpu` where there is one.
+/// what the pipeline leaves open. A level that is wanted after other steps is measured after them. `filler` is the
+/// step that fills the holes of the picture best, and why. Nets run on `gpu` where there is one.
 ///
 /// # Errors
 /// If a step refuses the picture, or the caller cancelled.
@@ -32,6 +33,7 @@ pub fn resolve(
     pipeline: &Pipeline,
     probe: Image,
     mask: Option<Mask>,
+    filler: Option<(Step, String)>,
     id: &str,
     gpu: Option<&Gpu>,
     cx: &Context,
@@ -46,10 +48,13 @@ pub fn resolve(
     let open = |stage: &Stage| match stage {
         Stage::Auto(_) => true,
         Stage::Step(step) => step.wants_noise() || step.wants_jpeg(),
+        Stage::Fill(_) => false,
     };
     let mut stages: VecDeque<Stage> = pipeline.steps.iter().cloned().collect();
     let mut measured_again = false;
+    let mut filler = filler;
     while let Some(stage) = stages.pop_front() {
+        let fills = stage == Stage::FILL;
         let planned = match &stage {
             Stage::Auto(known) => {
                 let plan = match known.sigma {
@@ -69,6 +74,13 @@ pub fn resolve(
                 }
                 plan.steps
             }
+            Stage::Fill(_) => match filler.take() {
+                Some((step, reason)) => {
+                    reasons.push(format!("filled by {reason}"));
+                    vec![step]
+                }
+                None => Vec::new(),
+            },
             Stage::Step(step) if step.wants_noise() => {
                 let noise = latest.noise_model();
                 reasons.push(format!("{} at the measured noise level", step.id()));
@@ -91,7 +103,10 @@ pub fn resolve(
         let planned: Vec<Step> = planned.into_iter().map(|step| step.on(gpu)).collect();
         if stages.iter().any(open) && !planned.is_empty() {
             sample.noise = Some(latest.noise_model());
-            for (step, done) in planned.iter().zip(steps.len() as u64..) {
+            // To measure what comes after, holes need no better filling than the quickest.
+            let quick = [Step::Telea(Telea::default())];
+            let tried = if fills { &quick[..] } else { &planned };
+            for (step, done) in tried.iter().zip(steps.len() as u64..) {
                 let failed = |source| Error::Step { step: step.id(), source };
                 step.operation().apply(&mut sample, &cx.at_step(done)).map_err(failed)?;
             }

@@ -2,6 +2,9 @@
 
 use restora_image::{Image, Size};
 
+/// Number of flips and turns.
+pub const TURNS: u32 = 8;
+
 /// One of the eight flips and turns: transposed where `how` has bit 4, then flipped where it has 1 and 2.
 pub fn turned(image: &Image, how: u32) -> Image {
     flipped(if how & 4 == 0 { image.clone() } else { transposed(image) }, how)
@@ -48,7 +51,7 @@ mod tests {
     #[test]
     fn turns_are_undone_and_differ() {
         let image = synthetic_rgb(Size::new(7, 5));
-        for how in 0..8 {
+        for how in 0..TURNS {
             assert!(turned_back(turned(&image, how), how) == image, "{how}");
             for other in 0..how {
                 assert!(turned(&image, how) != turned(&image, other));

@@ -24,8 +24,8 @@ fn applied(raster: &Raster, steps: &[Step], noise: &NoiseModel) -> Raster {
 /// What `restora restore` does without options, and why.
 fn restored(raster: &Raster) -> (Raster, String) {
     let cx = Context::default();
-    let found =
-        resolve(&Pipeline::auto(), raster.to_image(), None, "test", None, &cx).expect("resolves");
+    let found = resolve(&Pipeline::auto(), raster.to_image(), None, None, "test", None, &cx)
+        .expect("resolves");
     (applied(raster, &found.steps, &found.noise), found.reason)
 }
 

@@ -56,13 +56,21 @@ fn bm3d_within_the_cells() {
 #[test]
 #[ignore = "needs the shared sets"]
 fn the_net() {
-    // Wanted is what DnCNN-3 has; these are the weights in this tree, less 0.015 dB for other machines.
-    assert_at_least("learned-deblocking", "denoise/classic5", 1, [29.37, 31.54, 32.78, 33.63]);
+    // Wanted is what DnCNN-3 has; these are the weights in this tree, less 0.02 dB for other machines.
+    let step = "learned-deblocking";
+    assert_at_least(step, "denoise/classic5", 1, [29.41, 31.59, 32.84, 33.69]);
+}
+
+#[test]
+#[ignore = "needs the shared sets"]
+fn the_net_for_all_flips_and_turns_is_at_dncnn_3() {
+    let step = "learned-deblocking:ensemble=true";
+    assert_at_least(step, "denoise/classic5", 1, [29.40, 31.63, 32.91, 33.77]);
 }
 
 #[test]
 #[ignore = "needs the shared sets"]
 fn color_of_both() {
     assert_at_least("deblock-bm3d", "denoise/Kodak24_dev", 4, [26.65, 29.09, 30.40, 31.34]);
-    assert_at_least("learned-deblocking", "denoise/Kodak24_dev", 4, [27.15, 29.65, 30.99, 31.92]);
+    assert_at_least("learned-deblocking", "denoise/Kodak24_dev", 4, [27.21, 29.71, 31.03, 31.96]);
 }

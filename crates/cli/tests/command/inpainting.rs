@@ -123,7 +123,7 @@ fn transparent_pixels_and_pixels_of_a_color_are_filled() {
 }
 
 #[test]
-fn inpainting_without_a_mask_and_masks_without_inpainting_are_told() {
+fn what_is_missing_to_fill_and_to_write_masks_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
     write_image(&root.join("in.png"), &synthetic(SIZE), Format::Png, Depth::U8);
@@ -133,8 +133,33 @@ fn inpainting_without_a_mask_and_masks_without_inpainting_are_told() {
     };
     let (exit, said) = run("restore in.png -o out.png --inpaint telea");
     assert!(exit == 1 && said.contains("needs a mask"), "{exit}: {said}");
-    let (exit, said) = run("restore in.png -o out.png --mask in.png");
+    let (exit, said) = run("restore in.png -o out.png --mask-out masks");
     assert!(exit == 2 && said.contains("--inpaint"), "{exit}: {said}");
     let (exit, said) = run("restore in.png -o out.png --inpaint median --mask in.png");
     assert!(exit == 2 && said.contains("telea"), "{exit}: {said}");
+}
+
+#[test]
+fn a_mask_alone_is_filled_by_what_suits_its_holes() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let mut rng = restora::image::Rng::new(8, "rough", 0);
+    let rough = Image::gray_from_fn(SIZE, |_, _| rng.uniform() as f32);
+    let plain = Image::gray_from_fn(SIZE, |x, y| 0.4 + 0.001 * (x + y) as f32);
+    let stroke = Image::gray_from_fn(SIZE, |x, y| f32::from(u8::from(x / 4 == y / 4)));
+    write_image(&root.join("in/rough.png"), &rough, Format::Png, Depth::U8);
+    write_image(&root.join("in/plain.png"), &plain, Format::Png, Depth::U8);
+    write_image(&root.join("stroke.png"), &stroke, Format::Png, Depth::U8);
+    let ids = |line: &str| {
+        let out = restora(root, &line.split(' ').collect::<Vec<_>>());
+        assert_eq!(code(&out), 0, "{}", words(&out));
+        let report: serde_json::Value = serde_json::from_str(&results(&out)).unwrap();
+        let items = report["items"].as_array().unwrap().iter();
+        items.map(|item| item["steps"][0]["op"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let chosen = ["biharmonic", "hbe"];
+    assert_eq!(ids("restore in -o one --mask stroke.png --json"), chosen);
+    assert_eq!(ids("restore in -o two --mask stroke.png --inpaint auto --json"), chosen);
+    let named = ids("restore in -o three --mask stroke.png --inpaint telea --json");
+    assert_eq!(named, ["telea", "telea"]);
 }

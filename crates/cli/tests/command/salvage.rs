@@ -73,7 +73,7 @@ fn salvage_keeps_what_is_there_fills_the_rest_and_says_so() {
         std::fs::read_to_string(root.join("out/cut.png.restora.json")).expect("a file of the test");
     let record: serde_json::Value = serde_json::from_str(&record).expect("a file of the test");
     assert_eq!(record["damage"]["missing_pixels"], missing, "{record}");
-    assert_eq!(record["steps"][0]["op"], "telea", "{record}");
+    assert_eq!(record["steps"][0]["op"], "hbe", "{record}");
     let page = std::fs::read_to_string(root.join("report.html")).expect("a file of the test");
     assert!(page.contains("of them salvaged") && page.contains("filled with invention"));
 }

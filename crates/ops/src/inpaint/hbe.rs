@@ -9,7 +9,8 @@
 //! ```
 //!
 //! `sigma = 4^(1 - r / R) / 255` in round `r` of `R`: the prior on directions that `k` patches do not
-//! span. The start is Telea's filling, refined by eight rounds of cosine shrinkage (see `impulse`).
+//! span. The start is Telea's filling, refined by eight rounds of cosine shrinkage (see `impulse`); a hole so
+//! wide that whole patches are missing, of which no model expects more than the mean, starts from `exemplar`.
 //!
 //! Compared with plug-and-play (a denoiser, then the known pixels again, and so on): with a
 //! Gaussian model its fixed point is this same expectation, reached one gradient step per round;
@@ -32,6 +33,7 @@
 
 mod group;
 
+use super::exemplar::{Exemplar, exemplar};
 use super::frame::{fill_sample, holes};
 use super::telea::{Telea, telea};
 use crate::denoise::impulse::{THRESHOLDS, shrink_scattered};
@@ -57,7 +59,7 @@ pub struct Hbe {
 impl Default for Hbe {
     /// Chosen on photographs outside every test set.
     fn default() -> Self {
-        Self { iterations: 4, count: 80, window: 37 }
+        Self { iterations: 6, count: 80, window: 37 }
     }
 }
 
@@ -74,8 +76,8 @@ pub const INFO: OpInfo = OpInfo {
             symbol: "",
             unit: "",
             range: "0..=50",
-            default: "4",
-            doc: "Rounds; 0 leaves the start (Telea and cosine shrinkage)",
+            default: "6",
+            doc: "Rounds; 0 leaves the start (Telea and cosine shrinkage, exemplars in wide holes)",
         },
         ParamInfo {
             name: "count",
@@ -131,11 +133,33 @@ pub fn hbe(input: &Image, mask: &Mask, options: &Hbe, cx: &Context) -> Result<Im
 /// The first estimate, in the space of the groups.
 fn start(input: &Image, mask: &Mask, cx: &Context) -> Result<Image, OpError> {
     let rough = decorrelated(&telea(input, mask, &Telea::default(), cx)?, INFO.id)?;
-    rough.map_planes(|plane| {
+    let fine = rough.map_planes(|plane| {
         let mut plane = plane.to_plane();
         shrink_scattered(&mut plane, mask, THRESHOLDS, START, cx)?;
         Ok(plane)
-    })
+    })?;
+    exemplar(&fine, &missing_patches(mask), &Exemplar::default(), cx)
+}
+
+/// The pixels of all patches without a known pixel.
+fn missing_patches(mask: &Mask) -> Mask {
+    let size = mask.size();
+    let mut out = Mask::empty(size);
+    // Missing pixels from here up in each column, and how many columns to the left have enough.
+    let mut up = vec![0; size.w()];
+    for y in 0..size.h() {
+        let mut columns = 0;
+        for (x, up) in up.iter_mut().enumerate() {
+            *up = if mask.at(x, y) { *up + 1 } else { 0 };
+            columns = if *up >= PATCH { columns + 1 } else { 0 };
+            if columns >= PATCH {
+                for row in y + 1 - PATCH..=y {
+                    (x + 1 - PATCH..=x).for_each(|x| out.set(x, row, true));
+                }
+            }
+        }
+    }
+    out
 }
 
 /// Takes the missing pixels from `filled`.

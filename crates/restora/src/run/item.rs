@@ -7,10 +7,12 @@ use super::opening;
 use super::place::Place;
 use super::scoring::Scoring;
 use super::session::Lights;
+use crate::auto::filler;
 use crate::damage::listed;
 use crate::doubt_map::doubt_map;
 use crate::error::Error;
 use crate::pairs::{counterpart, read_page};
+use crate::pipeline::Stage;
 use crate::preview::Crop;
 use crate::report::{Failure, ItemReport, Outcome};
 use crate::resolve::resolve;
@@ -157,7 +159,7 @@ impl Belt<'_> {
         };
 
         let asked = self.lights.pipeline(&options.pipeline, &entry.id);
-        let pipeline = at("diagnose", opening::filling(asked, lost.as_ref()))?;
+        let pipeline = opening::filling(asked, lost.as_ref());
         let mut changed = false;
         let mut crop = None;
         let mut filled = None;
@@ -175,7 +177,9 @@ impl Belt<'_> {
                 let gpu = options.gpu.as_ref();
                 let (probe, holes) =
                     at("mask", opening::probe(page, mask.as_ref(), lost.is_some()))?;
-                let resolved = resolve(&pipeline, probe, holes, &id, gpu, &cx);
+                let open = pipeline.steps.contains(&Stage::FILL);
+                let filler = mask.as_ref().filter(|_| open).map(|mask| filler(page, mask));
+                let resolved = resolve(&pipeline, probe, holes, filler, &id, gpu, &cx);
                 let mut resolved = at("diagnose", resolved)?;
                 if let Some(found) = found {
                     if mask.is_some() {

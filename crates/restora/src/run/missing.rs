@@ -7,10 +7,8 @@ use super::place::Place;
 use crate::damage::{self, Detector, Finding, Search, Trust};
 use crate::error::Error;
 use crate::pipeline::{Pipeline, Stage};
-use crate::step::Step;
 use restora_data::{Entry, FileMeta, Format, Input};
 use restora_image::{Context, Layout, Mask, OpError, Pixels, Raster};
-use restora_ops::inpaint::Hbe;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -92,7 +90,7 @@ impl Belt<'_> {
         if found.is_empty() || !pipeline.has_auto() {
             return Ok((None, found));
         }
-        pipeline.steps.insert(0, Stage::Step(Step::Hbe(Hbe::default())));
+        pipeline.steps.insert(0, Stage::FILL);
         Ok((Some(mask), found))
     }
 

@@ -3,16 +3,10 @@
 use super::PROBE_PIXELS;
 use super::item::Belt;
 use super::missing::pictured;
-use crate::error::Error;
 use crate::pipeline::{Pipeline, Stage};
-use crate::step::Step;
 use crate::tiles;
 use restora_data::{Damage, DataError, Decoded, Header};
 use restora_image::{ErrorKind, Image, Mask, OpError, Raster, Rect};
-
-/// What fills the missing part of a salvaged picture if nothing else was asked for: plain in plain
-/// surroundings, and without the overshoot of smoother surfaces where a wide band has no other side.
-const FILL: &str = "telea";
 
 /// Fewest rows without a missing pixel that a picture is measured on alone.
 const LEAST_ROWS: usize = 64;
@@ -87,12 +81,12 @@ impl Belt<'_> {
 }
 
 /// The pipeline for a picture: where something is missing, something fills it.
-pub fn filling(mut pipeline: Pipeline, lost: Option<&Lost>) -> Result<Pipeline, Error> {
+pub fn filling(mut pipeline: Pipeline, lost: Option<&Lost>) -> Pipeline {
     let missing = lost.is_some_and(|lost| lost.damage.missing_pixels > 0);
     if missing && !pipeline.steps.iter().any(Stage::fills) {
-        pipeline.steps.insert(0, Stage::Step(Step::from_text(FILL)?));
+        pipeline.steps.insert(0, Stage::FILL);
     }
-    Ok(pipeline)
+    pipeline
 }
 
 /// Enough of a page to measure it, with the mask of what is missing there: of a salvaged page, if it

@@ -37,3 +37,27 @@ fn a_texture_with_most_pixels_missing_comes_back_where_smooth_surfaces_fail() {
     let (smooth, start, out) = (psnr(&clean, &smooth), psnr(&clean, &start), psnr(&clean, &out));
     assert!(out > smooth + 10.0 && out > start + 10.0, "{smooth:.2} {start:.2} {out:.2}");
 }
+
+#[test]
+fn a_texture_goes_on_through_a_hole_wider_than_patches() {
+    let clean = Image::gray_from_fn(Size::new(120, 90), |x, y| {
+        0.5 + 0.3 * (0.7 * x as f32 + 0.4 * y as f32).sin() * (0.5 * y as f32).cos()
+    });
+    let mask = Mask::from_fn(clean.size(), |x, y| (50..74).contains(&x) && (30..54).contains(&y));
+    let cx = Context::default();
+    let smooth = biharmonic(&clean, &mask, &Biharmonic::default(), &cx).unwrap();
+    let out = hbe(&clean, &mask, &Hbe::default(), &cx).unwrap();
+    let (smooth, out) = (psnr(&clean, &smooth), psnr(&clean, &out));
+    assert!(out > smooth + 6.0, "{smooth:.2} {out:.2}");
+}
+
+#[test]
+fn patches_without_a_known_pixel_are_found_and_no_others() {
+    let size = Size::new(40, 30);
+    let holes = |x: usize, y: usize| {
+        x < 6 || (10..17).contains(&x) && (8..15).contains(&y) || x >= 30 && y >= 20
+    };
+    let found = missing_patches(&Mask::from_fn(size, holes));
+    let wide = Mask::from_fn(size, |x, y| x >= 10 && holes(x, y));
+    assert!(found == wide);
+}
