@@ -55,6 +55,12 @@ fn telea() {
 
 #[test]
 #[ignore = "needs the shared sets"]
+fn hbe() {
+    assert!((0.88..=0.92).contains(&mean(inside("hbe", 2))));
+}
+
+#[test]
+#[ignore = "needs the shared sets"]
 fn learned_inpainting() {
     assert!((0.88..=0.92).contains(&mean(inside("learned-inpainting", 3))));
 }
