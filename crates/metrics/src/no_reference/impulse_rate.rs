@@ -43,6 +43,10 @@ pub struct ImpulseRate {
     /// at least a third of it, else the share of windows that hold none; times
     /// `min(1, windows / 16)`.
     pub confidence: f32,
+    /// Share of the windows that hold at least a third of the rate of random-valued impulses (of none, where that
+    /// is 0). Impulses at 10 % and more are everywhere; on a page of print margins are free of them.
+    #[serde(default)]
+    pub random_evenness: f32,
 }
 
 /// Counts impulses in a picture of any size.
@@ -59,7 +63,8 @@ pub fn impulse_rate(image: &Image) -> ImpulseRate {
     let (random_valued, even_random) = rate(random);
     let evenness =
         if salt_and_pepper == 0.0 && random_valued > 0.0 { even_random } else { even_extreme };
-    ImpulseRate { salt_and_pepper, random_valued, confidence: evenness * count }
+    let confidence = evenness * count;
+    ImpulseRate { salt_and_pepper, random_valued, confidence, random_evenness: even_random }
 }
 
 /// Median of the windows' shares and the share of windows that agree with it.
@@ -221,6 +226,19 @@ mod tests {
     fn random_valued_impulses_are_found() {
         let found = impulse_rate(&damaged(&synthetic(Size::new(200, 200)), 0.2, true));
         assert!(found.random_valued > 0.08 && found.salt_and_pepper < 0.01, "{found:?}");
+        assert!(found.random_evenness > 0.99, "{found:?}");
+    }
+
+    #[test]
+    fn impulses_that_leave_margins_free_are_not_everywhere() {
+        let size = Size::new(256, 256);
+        let (page, print) = (synthetic(size), damaged(&synthetic(size), 0.3, true));
+        let image = Image::gray_from_fn(size, |x, y| {
+            if x < 64 { page.plane(0).at(x, y) } else { print.plane(0).at(x, y) }
+        });
+        let found = impulse_rate(&image);
+        assert!(found.random_valued > 0.08, "{found:?}");
+        assert!((0.7..0.8).contains(&found.random_evenness), "{found:?}");
     }
 
     #[test]
