@@ -5,7 +5,7 @@ use restora_image::{Context, Image, Mask, OpError};
 use restora_metrics::damage::{
     DeadLines, Dust, Scratches, Significance, Text, dead_lines, dust, scratches, text,
 };
-use restora_testkit::{cpu_seconds, read_png, set, shared};
+use restora_testkit::{read_png, set, shared};
 
 type Detect = fn(&Image, &Context) -> Result<Mask, OpError>;
 
@@ -55,21 +55,6 @@ fn few_pixels_of_undamaged_photographs_are_marked() {
             assert!(share <= most, "{folder}, {name}, {how}: {share:.2}");
         }
     }
-}
-
-#[test]
-#[ignore = "needs the shared sets"]
-fn a_megapixel_takes_less_than_half_a_second() {
-    let pictures = set("denoise/Kodak24_dev");
-    let megapixels: f64 = pictures.iter().map(|(_, i)| i.size().len() as f64 / 1e6).sum();
-    let mut all = 0.0;
-    for (name, detect) in ASKED {
-        let seconds: f64 =
-            pictures.iter().map(|(_, image)| cpu_seconds(2, || drop(found(detect, image)))).sum();
-        println!("{name}: {:.3} CPU s a megapixel", seconds / megapixels);
-        all += seconds / megapixels;
-    }
-    assert!(all < 0.45, "{all}");
 }
 
 /// How many marks of one mask have a mark of the other within a pixel.
