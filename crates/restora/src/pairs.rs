@@ -4,9 +4,7 @@ use crate::error::Error;
 use crate::report::Failure;
 use restora_data::{Format, Input, Limits};
 use restora_image::{Context, Depth, Raster};
-use restora_metrics::full_reference::{
-    CompareOptions, Comparison, Measure, OutOfRange, Scores, compare, measure,
-};
+use restora_metrics::full_reference::{CompareOptions, Comparison, OutOfRange, compare};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +17,7 @@ pub struct PairReport {
     pub distorted: String,
     /// The scores.
     #[serde(flatten)]
-    pub scores: Option<Scores>,
+    pub scores: Option<Comparison>,
     /// Why there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -32,10 +30,10 @@ pub struct PairsReport {
     pub pairs: Vec<PairReport>,
     /// Mean over the pairs that have the measure; PSNR over the pairs that are not identical, and
     /// infinite if all are.
-    pub mean: Option<Scores>,
+    pub mean: Option<Comparison>,
 }
 
-/// Scores `distorted` against `reference` by `measures`. For folders, every file of the distorted folder is paired
+/// Scores `distorted` against `reference`. For folders, every file of the distorted folder is paired
 /// with the reference of the same relative name, or of the same stem if the extension differs.
 /// `out_of_range` is as in [`score`]; that of `options` does not matter.
 ///
@@ -44,7 +42,6 @@ pub struct PairsReport {
 pub fn compare_paths(
     reference: &Path,
     distorted: &Path,
-    measures: &[Measure],
     options: &CompareOptions,
     out_of_range: Option<OutOfRange>,
     limits: &Limits,
@@ -59,13 +56,7 @@ pub fn compare_paths(
         let name = |p: &Path| p.to_string_lossy().into_owned();
         let (reference, scores) = match clean {
             Ok(clean) => {
-                let score = |clean: &Path| -> Result<Scores, Error> {
-                    let (clean, scored) = (read_page(clean, limits)?, read_page(scored, limits)?);
-                    let options = with_range_rule(&clean, options, out_of_range);
-                    Ok(measure(&clean.to_image(), &scored.to_image(), measures, &options, cx)?)
-                };
-                let scores = score(&clean);
-                (name(&clean), scores)
+                (name(&clean), compare_files(&clean, scored, options, out_of_range, limits, cx))
             }
             Err(error) => (String::new(), Err(error)),
         };
@@ -106,7 +97,7 @@ pub fn compare_paths(
             )));
         }
     }
-    let mean = Scores::mean(pairs.iter().filter_map(|pair| pair.scores.as_ref()));
+    let mean = mean(pairs.iter().filter_map(|pair| pair.scores.as_ref()));
     Ok(PairsReport { pairs, mean })
 }
 
@@ -151,16 +142,39 @@ pub fn score(
     out_of_range: Option<OutOfRange>,
     cx: &Context,
 ) -> Result<Comparison, Error> {
-    let options = with_range_rule(reference, options, out_of_range);
+    let by_depth =
+        if reference.depth() == Depth::F32 { OutOfRange::Keep } else { OutOfRange::Clip };
+    let options = CompareOptions { out_of_range: out_of_range.unwrap_or(by_depth), ..*options };
     Ok(compare(&reference.to_image(), &distorted.to_image(), &options, cx)?)
 }
 
-fn with_range_rule(
-    reference: &Raster,
+fn compare_files(
+    reference: &Path,
+    distorted: &Path,
     options: &CompareOptions,
     out_of_range: Option<OutOfRange>,
-) -> CompareOptions {
-    let by_depth =
-        if reference.depth() == Depth::F32 { OutOfRange::Keep } else { OutOfRange::Clip };
-    CompareOptions { out_of_range: out_of_range.unwrap_or(by_depth), ..*options }
+    limits: &Limits,
+    cx: &Context,
+) -> Result<Comparison, Error> {
+    let (clean, scored) = (read_page(reference, limits)?, read_page(distorted, limits)?);
+    score(&clean, &scored, options, out_of_range, cx)
+}
+
+/// The mean of each measure over the pairs that have it.
+fn mean<'a>(scores: impl Iterator<Item = &'a Comparison>) -> Option<Comparison> {
+    let scores: Vec<_> = scores.collect();
+    let average = |values: Vec<f64>| {
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    };
+    let all = |value: fn(&Comparison) -> f64| average(scores.iter().map(|s| value(s)).collect());
+    let some = |value: fn(&Comparison) -> Option<f64>| {
+        average(scores.iter().filter_map(|s| value(s)).collect())
+    };
+    Some(Comparison {
+        mse: all(|s| s.mse)?,
+        mae: all(|s| s.mae)?,
+        psnr: some(|s| Some(s.psnr).filter(|p| p.is_finite())).unwrap_or(f64::INFINITY),
+        ssim: some(|s| s.ssim),
+        ms_ssim: some(|s| s.ms_ssim),
+    })
 }

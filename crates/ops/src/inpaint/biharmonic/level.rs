@@ -1,7 +1,7 @@
 //! The bounding box of a group of holes with a margin, and its coarser levels.
 
 use super::super::groups::Group;
-use restora_image::{Mask, simd};
+use restora_image::{Size, simd};
 use std::ops::{Add, AddAssign, Mul, Sub};
 
 /// Cells around the bounding box: the stencil reaches two, and one is for the edge of the image.
@@ -25,13 +25,6 @@ pub(super) trait Real:
 }
 impl Real for f32 {}
 impl Real for f64 {}
-
-/// What is known around a group.
-pub(super) struct Known {
-    pub mean: f64,
-    pub least: f32,
-    pub largest: f32,
-}
 
 /// Cells of a level and which of them are unknowns. Outside the holes all vectors are 0, but for
 /// the cells just outside the image, which mirror its edge.
@@ -62,11 +55,11 @@ pub(super) struct Level {
 
 impl Level {
     /// The finest level.
-    pub fn of(group: &Group, mask: &Mask) -> Self {
+    pub fn of(group: &Group, size: Size) -> Self {
         let (x, y, w, h) = group.bounds();
         let zero = |start: usize| if start <= PAD { 0 } else { start as isize };
         let first = (-zero(x), -zero(y));
-        let end = (first.0 + mask.size().w() as isize, first.1 + mask.size().h() as isize);
+        let end = (first.0 + size.w() as isize, first.1 + size.h() as isize);
         let (x, y) = (x as isize + first.0, y as isize + first.1);
         let origin = (even(x - PAD as isize), even(y - PAD as isize));
         let reach = |start: isize, n: usize, o: isize| (start - o) as usize + n + PAD;
@@ -192,38 +185,29 @@ impl Level {
         }
     }
 
-    /// Copies what is known as far from the holes as the stencil reaches, less its mean.
-    pub fn read_known(&self, plane: &[f32], mask: &Mask, out: &mut [f64]) -> Known {
+    /// Copies what is outside the holes as far from them as the stencil reaches, less `mean`.
+    pub fn read_known(&self, plane: &[f32], width: usize, mean: f64, out: &mut [f64]) {
         let pixel = |cell: usize| {
             let x = (cell % self.w) as isize + self.origin.0 - self.first.0;
             let y = (cell / self.w) as isize + self.origin.1 - self.first.1;
-            y as usize * mask.size().w() + x as usize
+            y as usize * width + x as usize
         };
-        let mut read: Vec<bool> = vec![false; self.len()];
+        let mut read = |from: usize, to: usize| {
+            for cell in from..to {
+                if self.missing[cell] == 0.0 {
+                    out[cell] = f64::from(plane[pixel(cell)]) - mean;
+                }
+            }
+        };
         for &(a, b) in &self.around {
             let (x, y) = (a % self.w, a / self.w);
             let end = x + b - a;
             let wide = (x.saturating_sub(1).max(self.left), (end + 1).min(self.right));
             for row in y.saturating_sub(1).max(self.top)..(y + 2).min(self.bottom) {
                 let (from, to) = if row == y { wide } else { (x, end) };
-                read[row * self.w + from..row * self.w + to].fill(true);
+                read(row * self.w + from, row * self.w + to);
             }
         }
-        let cells = (0..read.len()).filter(|&cell| read[cell] && !mask.data()[pixel(cell)]);
-        let mut known = Known { mean: 0.0, least: f32::INFINITY, largest: f32::NEG_INFINITY };
-        let mut count = 0.0;
-        for cell in cells.clone() {
-            let v = plane[pixel(cell)];
-            known.least = known.least.min(v);
-            known.largest = known.largest.max(v);
-            known.mean += f64::from(v);
-            count += 1.0;
-        }
-        known.mean /= f64::max(count, 1.0);
-        for cell in cells {
-            out[cell] = f64::from(plane[pixel(cell)]) - known.mean;
-        }
-        known
     }
 
     /// `w = L (L u)` in the holes; `v` takes `L u`.

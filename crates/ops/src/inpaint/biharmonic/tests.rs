@@ -1,3 +1,6 @@
+use super::level::Level;
+use super::solve::Hierarchy;
+use super::strips::fill_in_strips;
 use super::*;
 use restora_image::Size;
 use restora_testkit::{assert_info_matches, assert_inpaint_contract, synthetic, synthetic_rgb};
@@ -93,6 +96,38 @@ fn it_solves_the_written_out_system_at_every_border() {
 }
 
 #[test]
+fn factoring_and_steps_find_the_same() {
+    let cx = Context::default();
+    let image = synthetic(Size::new(97, 83));
+    let stroke = |x: usize, y: usize| (x + 2 * y) % 40 < 6 || (3 * x + 4 * y) % 150 < 20;
+    let scattered = |x: usize, y: usize| ((x * 7919 + y * 104_729) % 13).is_multiple_of(2);
+    let block = |x: usize, y: usize| x < 20 && y > 60 || x.abs_diff(60) < 9 && y.abs_diff(40) < 8;
+    let shapes: [&dyn Fn(usize, usize) -> bool; 3] = [&stroke, &scattered, &block];
+    for (shape, missing) in shapes.iter().enumerate() {
+        let mask = Mask::from_fn(image.size(), missing);
+        for group in &groups(&mask, 2) {
+            let factor = Factor::of(group, mask.size(), Plan::default().cost, &cx)
+                .unwrap()
+                .expect("cheap enough");
+            let direct = factor.solve(group, image.data(), 0.5);
+            let steps = Steps::of(group, mask.size());
+            let steps = steps.solve(group, image.data(), 0.5, &cx).unwrap();
+            let off = direct.iter().zip(&steps).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(off < 5e-6, "shape {shape}: {off}");
+        }
+    }
+}
+
+#[test]
+fn wide_holes_are_left_to_steps() {
+    let cx = Context::default();
+    let mask = Mask::from_fn(Size::new(400, 400), |x, y| x.max(y) < 390);
+    assert!(
+        Factor::of(&groups(&mask, 2)[0], mask.size(), Plan::default().cost, &cx).unwrap().is_none()
+    );
+}
+
+#[test]
 fn the_steps_needed_do_not_grow_with_the_depth_of_a_hole() {
     let surface =
         |x: usize, y: usize| (x as f32 / 70.0).sin() * (y as f32 / 50.0).cos() * 0.4 + 0.5;
@@ -103,14 +138,49 @@ fn the_steps_needed_do_not_grow_with_the_depth_of_a_hole() {
             let missing = at..at + hole;
             let mask =
                 Mask::from_fn(image.size(), |x, y| missing.contains(&x) && missing.contains(&y));
-            let levels = Hierarchy::new(Level::of(&groups(&mask, 2)[0], &mask));
+            let levels = Hierarchy::new(Level::of(&groups(&mask, 2)[0], mask.size()));
             let level = levels.finest();
             let mut right = vec![0.0; level.len()];
             groups(&mask, 2)[0]
                 .pixels()
                 .for_each(|p| right[level.cell(p)] = surface(p.0, p.1).into());
-            let (_, steps) = levels.solve(right, &Context::default()).unwrap();
+            let steps = levels.solve(right, None, &Context::default()).unwrap().steps;
             assert!((5..60).contains(&steps), "hole of {hole} at {at}: {steps} steps");
+        }
+    }
+}
+
+#[test]
+fn a_large_group_is_filled_in_strips_as_at_once() {
+    let cx = Context::default();
+    let image = synthetic_rgb(Size::new(90, 400));
+    let scattered = |x: usize, y: usize| ((x * 7919 + y * 104_729) % 13).is_multiple_of(2);
+    let block = |x: usize, y: usize| x.abs_diff(40) < 20 && y.abs_diff(110) < 20;
+    let wide = |x: usize, y: usize| x < 60 && y.abs_diff(200) < 150;
+    // Strips that overlap enough, blocks on their edge, and a hole that no strip holds.
+    let shapes: [&dyn Fn(usize, usize) -> bool; 3] =
+        [&scattered, &|x, y| scattered(x, y) || block(x, y), &|x, y| scattered(x, y) || wide(x, y)];
+    for (shape, missing) in shapes.iter().enumerate() {
+        let mask = Mask::from_fn(image.size(), missing);
+        let group = &groups(&mask, 2)[0];
+        assert_eq!(group.len(), mask.count());
+        let wanted = biharmonic(&image, &mask, &Biharmonic {}, &cx).unwrap();
+        let mut broken = image.clone();
+        // What holes hold is never read.
+        for plane in broken.planes_mut() {
+            group.pixels().for_each(|(x, y)| plane[y * 90 + x] = f32::NAN);
+        }
+        // By factors, and by steps alone.
+        for cost in [Plan::default().cost, 0.0] {
+            let plan = Plan { strip: 90 * 100, cost };
+            let mut out = broken.clone();
+            fill_in_strips(group, plan, &mut out, &mask, &cx).unwrap();
+            let off = out.data().iter().zip(wanted.data()).map(|(a, b)| (a - b).abs());
+            let off = off.fold(0.0, |a, b| if b <= a { a } else { b });
+            assert!(off < 5e-6, "shape {shape}, cost {cost}: {off}");
+            let mut again = broken.clone();
+            fill_in_strips(group, plan, &mut again, &mask, &Context::with_threads(4)).unwrap();
+            assert_eq!(again.data(), out.data());
         }
     }
 }
