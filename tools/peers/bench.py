@@ -31,6 +31,8 @@ PACKAGES = {
     "skimage": "scikit-image",
     "bm3d": "bm3d",
     "pillow": "pillow",
+    "piq": "piq",
+    "msssim": "pytorch-msssim",
 }
 SIGMA = 25 / 255
 FOLDER = Path(sys.argv[2])
@@ -95,6 +97,12 @@ CALLS = {
     "skimage/ssim-uniform": ("metrics.structural_similarity(gray, noisy, data_range=1.0)", None),
     "opencv/ssim": ("cv2.quality.QualitySSIM_compute(gray_u8, noisy_u8)[0][0]", None),
     "opencv/psnr": ("cv2.PSNR(gray_u8, noisy_u8)", None),
+    "piq/gmsd": ("piq.gmsd(torch_gray, torch_noisy)", None),
+    "piq/ms-gmsd": ("piq.multi_scale_gmsd(torch_gray, torch_noisy)", None),
+    "piq/vif": ("piq.vif_p(torch_noisy, torch_gray)", None),
+    "piq/haar-psi": ("piq.haarpsi(torch_gray, torch_noisy)", None),
+    "msssim/ssim": ("pytorch_msssim.ssim(torch_gray, torch_noisy, data_range=1.0)", None),
+    "msssim/ms-ssim": ("pytorch_msssim.ms_ssim(torch_gray, torch_noisy, data_range=1.0)", None),
     "pillow/png-decode": ("pil_decode(png)", 255),
     "opencv/png-decode": ("cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR_RGB)", 255),
     "pillow/jpeg-decode": ("pil_decode(jpeg)", 255),
@@ -146,9 +154,16 @@ def import_peers():
             elif peer == "bm3d":
                 import bm3d
                 globals()["bm3d"] = bm3d
-            else:
+            elif peer == "pillow":
                 from PIL import Image
                 globals()["Image"] = Image
+            else:
+                import torch
+                torch.set_num_threads(THREADS)
+                module = package.replace("-", "_")
+                globals()[module] = __import__(module)
+                for name, pixels in (("gray", gray_u8), ("noisy", noisy_u8)):
+                    globals()[f"torch_{name}"] = torch.from_numpy(pixels / np.float32(255))[None, None]
             found[peer] = version(package)
         except ImportError as error:
             print(f"{peer}: {error}", file=sys.stderr)

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub struct Options {
     /// Only benchmarks or cases whose name contains this
     pub filter: Option<String>,
-    /// Run these peers (opencv, skimage, bm3d, pillow) and ours in turn; none named: all
+    /// Run these peers (opencv, skimage, bm3d, pillow; piq, msssim with a --python that has them) and ours in turn; none named: all
     #[arg(long, value_delimiter = ',', num_args = 0..=1, value_name = "PEERS")]
     against: Option<Vec<String>>,
     /// Python with the peers installed; without it a virtual environment is made under target/

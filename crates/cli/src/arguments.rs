@@ -249,6 +249,17 @@ pub struct CompareArgs {
     /// Print pairs and means as JSON
     #[arg(long)]
     pub json: bool,
+    /// Print a table of comma-separated values, one line per pair
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    /// Measures, separated by commas, or `all`; docs/measures.md says what each sees
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        default_value = "mse,mae,psnr,ssim,ms-ssim"
+    )]
+    pub measures: Vec<String>,
     /// Gray conversion of color pairs: none (mean over channels), pillow-l, bt601
     #[arg(long, value_name = "CONVERSION", default_value = "none")]
     pub gray: String,

@@ -5,9 +5,13 @@ use crate::table::table;
 use crate::{End, print};
 use restora::data::Limits;
 use restora::image::Context;
-use restora::metrics::full_reference::CompareOptions;
-use restora::pairs::{PairReport, compare_paths};
+use restora::metrics::full_reference::{CompareOptions, Direction, Measure, Scores};
+use restora::pairs::{PairReport, PairsReport, compare_paths};
 use serde_json::json;
+use std::fmt::Write as _;
+
+/// More measures than this are listed below each other.
+const COLUMNS: usize = 8;
 
 pub fn compare(args: &CompareArgs) -> anyhow::Result<End> {
     let conventions = json!({
@@ -27,41 +31,30 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<End> {
                 .map_err(|e| restora::Error::Usage(format!("--out-of-range: {e}, or `auto`")))?,
         ),
     };
+    let measures = measures(&args.measures)?;
     let threads = args
         .threads
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let cx = Context::with_threads(threads);
     let limits = Limits::default();
-    let report =
-        compare_paths(&args.reference, &args.distorted, &options, out_of_range, &limits, &cx)?;
+    let report = compare_paths(
+        &args.reference,
+        &args.distorted,
+        &measures,
+        &options,
+        out_of_range,
+        &limits,
+        &cx,
+    )?;
     if report.pairs.is_empty() {
         return Ok(End::NothingToDo);
     }
     if args.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
+    } else if args.csv {
+        print(&csv(&measures, &report)?)?;
     } else {
-        let name = |pair: &PairReport| {
-            let path = std::path::Path::new(&pair.distorted);
-            let short =
-                path.strip_prefix(&args.distorted).ok().filter(|p| *p != std::path::Path::new(""));
-            short.unwrap_or(path).display().to_string()
-        };
-        let optional = |v: Option<f64>| v.map_or("-".into(), |v| format!("{v:.5}"));
-        let number =
-            |v: f64| if v == 0.0 || v >= 1e-2 { format!("{v:.4}") } else { format!("{v:.4e}") };
-        let cells = |name: String, s: &restora::metrics::full_reference::Comparison| {
-            let psnr = if s.psnr.is_finite() { format!("{:.4}", s.psnr) } else { "inf".into() };
-            vec![name, number(s.mse), number(s.mae), psnr, optional(s.ssim), optional(s.ms_ssim)]
-        };
-        let mut rows: Vec<Vec<String>> =
-            report.pairs.iter().filter_map(|p| Some(cells(name(p), p.scores.as_ref()?))).collect();
-        if let Some(mean) = report.mean.as_ref().filter(|_| rows.len() > 1) {
-            rows.push(cells("mean".into(), mean));
-        }
-        let head = ["picture", "MSE", "MAE", "PSNR dB", "SSIM", "MS-SSIM"];
-        if !rows.is_empty() {
-            print(&table(&head, &[1, 2, 3, 4, 5], &rows))?;
-        }
+        print(&text(args, &measures, &report))?;
     }
     let mut end = End::Done;
     for pair in &report.pairs {
@@ -71,4 +64,94 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<End> {
         }
     }
     Ok(end)
+}
+
+fn measures(names: &[String]) -> Result<Vec<Measure>, restora::Error> {
+    if names == ["all"] {
+        return Ok(Measure::ALL.to_vec());
+    }
+    let mut measures = Vec::new();
+    for name in names {
+        let measure = Measure::from_name(name)
+            .map_err(|e| restora::Error::Usage(format!("--measures: {e}, or `all`")))?;
+        if !measures.contains(&measure) {
+            measures.push(measure);
+        }
+    }
+    Ok(measures)
+}
+
+fn csv(measures: &[Measure], report: &PairsReport) -> Result<String, serde_json::Error> {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let keys: Vec<String> = measures.iter().map(|m| m.key()).collect();
+    let mut text = format!("reference,distorted,{}\n", keys.join(","));
+    for pair in &report.pairs {
+        let _ = write!(text, "{},{}", quoted(&pair.reference), quoted(&pair.distorted));
+        let scores = serde_json::to_value(pair.scores.as_ref())?;
+        for key in &keys {
+            let cell = match &scores[key] {
+                serde_json::Value::Null => String::new(),
+                serde_json::Value::String(word) => word.clone(),
+                number => number.to_string(),
+            };
+            let _ = write!(text, ",{cell}");
+        }
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn text(args: &CompareArgs, measures: &[Measure], report: &PairsReport) -> String {
+    let name = |pair: &PairReport| {
+        let path = std::path::Path::new(&pair.distorted);
+        let short =
+            path.strip_prefix(&args.distorted).ok().filter(|p| *p != std::path::Path::new(""));
+        short.unwrap_or(path).display().to_string()
+    };
+    let mut scored: Vec<(String, &Scores)> =
+        report.pairs.iter().filter_map(|p| Some((name(p), p.scores.as_ref()?))).collect();
+    if let Some(mean) = report.mean.as_ref().filter(|_| scored.len() > 1) {
+        scored.push(("mean".into(), mean));
+    }
+    if scored.is_empty() {
+        return String::new();
+    }
+    let cell = |m: Measure, scores: &Scores| scores.get(m).map_or("-".into(), |v| number(m, v));
+    if measures.len() <= COLUMNS {
+        let mut head = vec!["picture"];
+        head.extend(measures.iter().map(|m| m.facts().title));
+        let right: Vec<usize> = (1..head.len()).collect();
+        let row = |(name, scores): &(String, &Scores)| {
+            let cells = measures.iter().map(|m| cell(*m, scores));
+            std::iter::once(name.clone()).chain(cells).collect()
+        };
+        return table(&head, &right, &scored.iter().map(row).collect::<Vec<_>>());
+    }
+    let mut rows = Vec::new();
+    for (name, scores) in &scored {
+        for measure in measures {
+            let facts = measure.facts();
+            let better = match facts.direction {
+                Direction::Higher => "more",
+                Direction::Lower => "less",
+            };
+            let identical = facts.identical.map_or_else(String::new, |v| v.to_string());
+            let score = cell(*measure, scores);
+            rows.push(vec![name.clone(), facts.name.into(), score, better.into(), identical]);
+        }
+    }
+    table(&["picture", "measure", "score", "better", "identical"], &[2, 4], &rows)
+}
+
+/// A score in as many digits as mean something.
+fn number(measure: Measure, v: f64) -> String {
+    match measure {
+        _ if !v.is_finite() => v.to_string().to_lowercase(),
+        Measure::Psnr => format!("{v:.4}"),
+        Measure::Mse | Measure::Mae if v == 0.0 || v >= 1e-2 => format!("{v:.4}"),
+        Measure::Mse | Measure::Mae => format!("{v:.4e}"),
+        _ if v.abs() >= 100.0 => format!("{v:.3}"),
+        _ if v == 0.0 || v.abs() >= 1e-3 => format!("{v:.5}"),
+        _ => format!("{v:.4e}"),
+    }
 }

@@ -4,14 +4,17 @@ use divan::{Bencher, counter::ItemsCount};
 use restora_image::{Context, Image, Size};
 use restora_metrics::MetricError;
 use restora_metrics::full_reference::{
-    CompareOptions, Mae, MsSsim, Mse, Psnr, Ssim, Window, compare, mae, ms_ssim, mse, psnr, ssim,
+    CompareOptions, Cosine, DeltaE, Ergas, Euclidean, Gmsd, HaarPsi, HistogramDistance, Mae,
+    Measure, MsGmsd, MsSsim, Mse, Nmi, Nrmse, Psnr, SpectralAngle, Ssim, Uqi, Vif, Window, compare,
+    cosine, delta_e, ergas, euclidean, gmsd, haar_psi, histogram_distance, mae, measure, ms_gmsd,
+    ms_ssim, mse, nmi, nrmse, psnr, spectral_angle, ssim, uqi, vif,
 };
 
 fn main() {
     divan::main();
 }
 
-fn measure(bencher: Bencher, score: impl Fn(&Image, &Image) -> Result<f64, MetricError> + Sync) {
+fn measured(bencher: Bencher, score: impl Fn(&Image, &Image) -> Result<f64, MetricError> + Sync) {
     let clean = restora_testkit::synthetic(Size::new(768, 512));
     let noisy = restora_testkit::noisy(&clean, 0.1, 1);
     bencher
@@ -21,38 +24,76 @@ fn measure(bencher: Bencher, score: impl Fn(&Image, &Image) -> Result<f64, Metri
 
 #[divan::bench]
 fn mse_gray(bencher: Bencher) {
-    measure(bencher, |x, y| mse(x, y, &Mse::default(), &Context::default()));
+    measured(bencher, |x, y| mse(x, y, &Mse::default(), &Context::default()));
 }
 
 #[divan::bench]
 fn mae_gray(bencher: Bencher) {
-    measure(bencher, |x, y| mae(x, y, &Mae::default(), &Context::default()));
+    measured(bencher, |x, y| mae(x, y, &Mae::default(), &Context::default()));
 }
 
 #[divan::bench]
 fn psnr_gray(bencher: Bencher) {
-    measure(bencher, |x, y| psnr(x, y, &Psnr::default(), &Context::default()));
+    measured(bencher, |x, y| psnr(x, y, &Psnr::default(), &Context::default()));
 }
 
 #[divan::bench]
 fn ssim_gaussian_gray(bencher: Bencher) {
-    measure(bencher, |x, y| ssim(x, y, &Ssim::default(), &Context::default()));
+    measured(bencher, |x, y| ssim(x, y, &Ssim::default(), &Context::default()));
 }
 
 #[divan::bench]
 fn ssim_uniform_gray(bencher: Bencher) {
     let options = Ssim { window: Window::Uniform, ..Ssim::default() };
-    measure(bencher, |x, y| ssim(x, y, &options, &Context::default()));
+    measured(bencher, |x, y| ssim(x, y, &options, &Context::default()));
 }
 
 #[divan::bench]
 fn ms_ssim_gray(bencher: Bencher) {
-    measure(bencher, |x, y| ms_ssim(x, y, &MsSsim::default(), &Context::default()));
+    measured(bencher, |x, y| ms_ssim(x, y, &MsSsim::default(), &Context::default()));
 }
 
 #[divan::bench]
 fn compare_gray(bencher: Bencher) {
-    measure(bencher, |x, y| {
+    measured(bencher, |x, y| {
         compare(x, y, &CompareOptions::default(), &Context::default()).map(|c| c.psnr)
     });
+}
+
+#[divan::bench(args = Measure::ALL.iter().filter(|m| m.facts().gray).map(|m| m.facts().name))]
+fn measure_gray(bencher: Bencher, name: &str) {
+    let which = [Measure::from_name(name).expect("a name")];
+    let options = CompareOptions::default();
+    measured(bencher, |x, y| measure(x, y, &which, &options, &Context::default()).map(|_| 0.0));
+}
+
+/// A function with its default options, on an RGB pair.
+macro_rules! color {
+    ($($bench:ident: $function:ident, $options:ident;)*) => {$(
+        #[divan::bench]
+        fn $bench(bencher: Bencher) {
+            let clean = restora_testkit::synthetic_rgb(Size::new(768, 512));
+            let noisy = restora_testkit::noisy(&clean, 0.1, 1);
+            bencher.counter(ItemsCount::new(clean.size().len())).bench(|| {
+                $function(&clean, &noisy, &$options::default(), &Context::default())
+                    .expect("score")
+            });
+        }
+    )*};
+}
+
+color! {
+    cosine_rgb: cosine, Cosine;
+    delta_e_rgb: delta_e, DeltaE;
+    ergas_rgb: ergas, Ergas;
+    euclidean_rgb: euclidean, Euclidean;
+    gmsd_rgb: gmsd, Gmsd;
+    haar_psi_rgb: haar_psi, HaarPsi;
+    histogram_distance_rgb: histogram_distance, HistogramDistance;
+    ms_gmsd_rgb: ms_gmsd, MsGmsd;
+    nmi_rgb: nmi, Nmi;
+    nrmse_rgb: nrmse, Nrmse;
+    spectral_angle_rgb: spectral_angle, SpectralAngle;
+    uqi_rgb: uqi, Uqi;
+    vif_rgb: vif, Vif;
 }

@@ -43,6 +43,12 @@ pub enum MetricError {
         /// The size that came.
         got: Size,
     },
+    /// A gray pair, for a measure of colors.
+    #[error("{metric} compares colors, and the pair is gray")]
+    ColorOnly {
+        /// The measure.
+        metric: &'static str,
+    },
     /// Scores and labels that do not make a measure.
     #[error("{0}")]
     Input(String),
@@ -62,6 +68,7 @@ impl MetricError {
             Self::SizeMismatch { .. }
             | Self::SpaceMismatch { .. }
             | Self::TooSmall { .. }
+            | Self::ColorOnly { .. }
             | Self::Input(_) => ErrorKind::Input,
             Self::Image(source) => source.kind(),
             Self::Cancelled => ErrorKind::Cancelled,

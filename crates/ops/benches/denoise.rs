@@ -45,3 +45,17 @@ fn wavelet_all_shifts(bencher: Bencher, channels: usize) {
     let options = denoise::Wavelet::with_sigma(SIGMA);
     bencher.bench_local(|| denoise::wavelet(black_box(&image), &options, &Context::default()));
 }
+
+#[divan::bench]
+fn robust_aloha(bencher: Bencher) {
+    let size = Size::new(128, 128);
+    let waves = Image::gray_from_fn(size, |x, y| {
+        let (x, y) = (x as f32, y as f32);
+        0.5 + 0.2 * (1.1 * x + 0.6 * y).sin() + 0.15 * (0.4 * x - 1.3 * y).cos()
+    });
+    let (rng, options) = (restora_image::Rng::new(1, "bench", 0), denoise::RobustAloha::default());
+    let damage = restora_ops::degrade::RandomValuedImpulse { density: 0.3 };
+    let cx = Context::default();
+    let hit = restora_ops::degrade::random_valued_impulse(&waves, &damage, &rng, &cx).expect("hit");
+    bencher.bench_local(|| denoise::robust_aloha(black_box(&hit), &options, &Context::default()));
+}

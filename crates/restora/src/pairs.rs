@@ -4,7 +4,9 @@ use crate::error::Error;
 use crate::report::Failure;
 use restora_data::{Format, Input, Limits};
 use restora_image::{Context, Depth, Raster};
-use restora_metrics::full_reference::{CompareOptions, Comparison, OutOfRange, compare};
+use restora_metrics::full_reference::{
+    CompareOptions, Comparison, Measure, OutOfRange, Scores, compare, measure,
+};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +19,7 @@ pub struct PairReport {
     pub distorted: String,
     /// The scores.
     #[serde(flatten)]
-    pub scores: Option<Comparison>,
+    pub scores: Option<Scores>,
     /// Why there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -30,10 +32,10 @@ pub struct PairsReport {
     pub pairs: Vec<PairReport>,
     /// Mean over the pairs that have the measure; PSNR over the pairs that are not identical, and
     /// infinite if all are.
-    pub mean: Option<Comparison>,
+    pub mean: Option<Scores>,
 }
 
-/// Scores `distorted` against `reference`. For folders, every file of the distorted folder is paired
+/// Scores `distorted` against `reference` by `measures`. For folders, every file of the distorted folder is paired
 /// with the reference of the same relative name, or of the same stem if the extension differs.
 /// `out_of_range` is as in [`score`]; that of `options` does not matter.
 ///
@@ -42,6 +44,7 @@ pub struct PairsReport {
 pub fn compare_paths(
     reference: &Path,
     distorted: &Path,
+    measures: &[Measure],
     options: &CompareOptions,
     out_of_range: Option<OutOfRange>,
     limits: &Limits,
@@ -56,7 +59,13 @@ pub fn compare_paths(
         let name = |p: &Path| p.to_string_lossy().into_owned();
         let (reference, scores) = match clean {
             Ok(clean) => {
-                (name(&clean), compare_files(&clean, scored, options, out_of_range, limits, cx))
+                let score = |clean: &Path| -> Result<Scores, Error> {
+                    let (clean, scored) = (read_page(clean, limits)?, read_page(scored, limits)?);
+                    let options = with_range_rule(&clean, options, out_of_range);
+                    Ok(measure(&clean.to_image(), &scored.to_image(), measures, &options, cx)?)
+                };
+                let scores = score(&clean);
+                (name(&clean), scores)
             }
             Err(error) => (String::new(), Err(error)),
         };
@@ -97,7 +106,7 @@ pub fn compare_paths(
             )));
         }
     }
-    let mean = mean(pairs.iter().filter_map(|pair| pair.scores.as_ref()));
+    let mean = Scores::mean(pairs.iter().filter_map(|pair| pair.scores.as_ref()));
     Ok(PairsReport { pairs, mean })
 }
 
@@ -142,39 +151,16 @@ pub fn score(
     out_of_range: Option<OutOfRange>,
     cx: &Context,
 ) -> Result<Comparison, Error> {
-    let by_depth =
-        if reference.depth() == Depth::F32 { OutOfRange::Keep } else { OutOfRange::Clip };
-    let options = CompareOptions { out_of_range: out_of_range.unwrap_or(by_depth), ..*options };
+    let options = with_range_rule(reference, options, out_of_range);
     Ok(compare(&reference.to_image(), &distorted.to_image(), &options, cx)?)
 }
 
-fn compare_files(
-    reference: &Path,
-    distorted: &Path,
+fn with_range_rule(
+    reference: &Raster,
     options: &CompareOptions,
     out_of_range: Option<OutOfRange>,
-    limits: &Limits,
-    cx: &Context,
-) -> Result<Comparison, Error> {
-    let (clean, scored) = (read_page(reference, limits)?, read_page(distorted, limits)?);
-    score(&clean, &scored, options, out_of_range, cx)
-}
-
-/// The mean of each measure over the pairs that have it.
-fn mean<'a>(scores: impl Iterator<Item = &'a Comparison>) -> Option<Comparison> {
-    let scores: Vec<_> = scores.collect();
-    let average = |values: Vec<f64>| {
-        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-    };
-    let all = |value: fn(&Comparison) -> f64| average(scores.iter().map(|s| value(s)).collect());
-    let some = |value: fn(&Comparison) -> Option<f64>| {
-        average(scores.iter().filter_map(|s| value(s)).collect())
-    };
-    Some(Comparison {
-        mse: all(|s| s.mse)?,
-        mae: all(|s| s.mae)?,
-        psnr: some(|s| Some(s.psnr).filter(|p| p.is_finite())).unwrap_or(f64::INFINITY),
-        ssim: some(|s| s.ssim),
-        ms_ssim: some(|s| s.ms_ssim),
-    })
+) -> CompareOptions {
+    let by_depth =
+        if reference.depth() == Depth::F32 { OutOfRange::Keep } else { OutOfRange::Clip };
+    CompareOptions { out_of_range: out_of_range.unwrap_or(by_depth), ..*options }
 }

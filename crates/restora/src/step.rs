@@ -60,6 +60,8 @@ steps! {
     Guided(ops::filter::Guided),
     /// Impulse remover.
     Impulse(ops::denoise::Impulse),
+    /// Robust ALOHA, for impulses of any value on waves and stripes.
+    RobustAloha(ops::denoise::RobustAloha),
     /// Total variation by Chambolle's projection.
     TvChambolle(ops::denoise::TvChambolle),
     /// Wavelet shrinkage.

@@ -21,9 +21,12 @@ const SLOW_MS: f64 = 1000.0;
 const TURN_MS: f64 = 60.0;
 const MAX_RUNS: f64 = 300.0;
 
+/// Peers that need PyTorch, which `requirements.txt` leaves out for its size: measured if named.
+const TORCH: [&str; 2] = ["piq", "msssim"];
+
 /// Measures every chosen case and writes the table.
 pub fn against(peers: &[String], options: &Options) -> Result<()> {
-    let known = ["opencv", "skimage", "bm3d", "pillow"];
+    let known = ["opencv", "skimage", "bm3d", "pillow", "piq", "msssim"];
     for peer in peers {
         ensure!(known.contains(&peer.as_str()), "`{peer}` is no peer: {}", known.join(", "));
     }
@@ -33,7 +36,8 @@ pub fn against(peers: &[String], options: &Options) -> Result<()> {
     let python = python(options.python.as_deref())?;
     // Started first: it makes the files that the decoders read.
     let mut processes = BTreeMap::from([(1, Peers::start(&python, &folder, 1)?)]);
-    let all = cases(&pictures, &folder)?;
+    let mut all = cases(&pictures, &folder)?;
+    all.retain(|c| peers.iter().any(|p| c.peer() == p) || !TORCH.contains(&c.peer()));
     let total = all.len();
     let chosen: Vec<_> = all
         .into_iter()

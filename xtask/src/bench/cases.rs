@@ -5,7 +5,9 @@ use anyhow::{Result, anyhow};
 use restora::Step;
 use restora_data::{EncodeOptions, FileMeta, Format, JpegDetail, Limits, decode, encode};
 use restora_image::{Border, Context, Depth, Image, Layout, Mask, Pixels, Raster, Sample};
-use restora_metrics::full_reference::{Psnr, Ssim, SsimBorder, Window, psnr, ssim};
+use restora_metrics::full_reference::{
+    CompareOptions, Measure, Psnr, Ssim, SsimBorder, Window, measure, psnr, ssim,
+};
 use restora_ops::color::{Clahe, LightMethod, WhiteBalance, clahe, white_balance};
 use restora_ops::filter::{
     Bilateral, Gaussian, Guided, Median, bilateral, gaussian, guided, median, median_u8,
@@ -260,7 +262,21 @@ fn measures(p: &Pictures) -> Result<Vec<Case<'_>>> {
     };
     let noisy_u8 = as_u8(&p.noisy)?.to_image();
     let rounded = noisy_u8.clone();
+    let listed = |id, what, which: Measure| {
+        let distorted = noisy_u8.clone();
+        case(id, what, GRAY_U8, move |cx| {
+            let options = CompareOptions::default();
+            let scores = measure(&p.gray, &distorted, &[which], &options, cx)?;
+            Ok(Answer::Score(scores.get(which).ok_or_else(|| anyhow!("no score"))?))
+        })
+    };
     Ok(vec![
+        listed("msssim/ssim", "SSIM, Gaussian window", Measure::Ssim),
+        listed("msssim/ms-ssim", "MS-SSIM", Measure::MsSsim),
+        listed("piq/gmsd", "GMSD", Measure::Gmsd),
+        listed("piq/ms-gmsd", "MS-GMSD", Measure::MsGmsd),
+        listed("piq/vif", "VIF, pixel domain", Measure::Vif),
+        listed("piq/haar-psi", "HaarPSI", Measure::HaarPsi),
         similarity(
             "skimage/ssim",
             "SSIM, Gaussian window",
@@ -283,7 +299,7 @@ fn measures(p: &Pictures) -> Result<Vec<Case<'_>>> {
             GRAY_U8,
             Window::Gaussian,
             SsimBorder::Reflect101,
-            noisy_u8,
+            noisy_u8.clone(),
         ),
         case("opencv/psnr", "PSNR; peer 8-bit", GRAY_U8, move |cx| {
             Ok(Answer::Score(psnr(&p.gray, &rounded, &Psnr::default(), cx)?))
@@ -332,7 +348,7 @@ mod tests {
     fn the_script_of_the_peers_has_a_call_for_every_case_and_no_other() {
         let script = std::fs::read_to_string(root().join("tools/peers/bench.py")).unwrap();
         let ids = |text: &str| -> BTreeSet<String> {
-            let peers = ["opencv/", "skimage/", "bm3d/", "pillow/"];
+            let peers = ["opencv/", "skimage/", "bm3d/", "pillow/", "piq/", "msssim/"];
             let is_id = |s: &&str| peers.iter().any(|p| s.starts_with(p) && s.len() > p.len());
             text.split('"').filter(is_id).map(ToString::to_string).collect()
         };

@@ -313,6 +313,37 @@ fn compare_prints_pairs_and_means() {
 }
 
 #[test]
+fn compare_scores_by_the_measures_that_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let clean = synthetic(Size::new(200, 180));
+    write_image(&root.join("a.png"), &clean, Format::Png, Depth::U8);
+    write_image(&root.join("b, \"c\".png"), &noisy(&clean, 0.1, 1), Format::Png, Depth::U8);
+    let run = |more: &[&str]| {
+        let out = restora(root, &[&["compare", "a.png", "b, \"c\".png"], more].concat());
+        assert_eq!(code(&out), 0, "{}", words(&out));
+        results(&out)
+    };
+    let json = run(&["--measures", "haar-psi,gmsd,spectral-angle", "--json"]);
+    let keys: Vec<_> =
+        ["haar_psi", "gmsd", "spectral_angle"].map(|k| json.find(&format!("\"{k}\""))).into();
+    assert!(keys.iter().all(Option::is_some) && keys.is_sorted(), "{json}");
+    assert!(json.contains("\"spectral_angle\": null") && !json.contains("psnr"), "{json}");
+    let csv = run(&["--measures", "psnr,vif,spectral-angle", "--csv"]);
+    let lines: Vec<_> = csv.lines().collect();
+    assert_eq!(lines[0], "reference,distorted,psnr,vif,spectral_angle");
+    assert!(lines[1].starts_with("\"a.png\",\"b, \"\"c\"\".png\",") && lines[1].ends_with(','));
+    assert_eq!(run(&["--measures", "gmsd,vif"]).lines().count(), 3);
+    let all = run(&["--measures", "all"]);
+    for measure in restora::metrics::full_reference::Measure::ALL {
+        assert!(all.contains(measure.facts().name), "{all}");
+    }
+    let wrong = restora(root, &["compare", "a.png", "a.png", "--measures", "psnr,beauty"]);
+    assert_eq!(code(&wrong), 2);
+    assert!(words(&wrong).contains("`beauty`"), "{}", words(&wrong));
+}
+
+#[test]
 fn standard_input_to_standard_output_is_a_pipe() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();

@@ -1,7 +1,7 @@
 //! What published figures disagree about: gray conversion, values out of range, units.
 
 use crate::MetricError;
-use restora_image::{ColorSpace, Image, OpError, Size, to_luma};
+use restora_image::{ColorSpace, Image, OpError, ParamInfo, Size, to_luma};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -51,12 +51,115 @@ impl Unit {
     }
 }
 
-/// Checks the peak value of the data.
-pub(super) fn validate_range(range: f64) -> Result<(), MetricError> {
-    if range.is_finite() && range > 0.0 {
+/// What every measure of this room takes, for help texts.
+pub(super) const GRAY: ParamInfo = ParamInfo {
+    name: "gray",
+    symbol: "",
+    unit: "",
+    range: "none | pillow-l | bt601",
+    default: "\"none\"",
+    doc: "gray conversion of color pairs",
+};
+/// See [`GRAY`].
+pub(super) const OUT_OF_RANGE: ParamInfo = ParamInfo {
+    name: "out_of_range",
+    range: "keep | clip",
+    default: "\"keep\"",
+    doc: "values outside [0, range]",
+    ..GRAY
+};
+/// See [`GRAY`].
+pub(super) const RANGE: ParamInfo = ParamInfo {
+    name: "range",
+    range: "> 0",
+    default: "1.0",
+    doc: "white, in nominal range",
+    ..GRAY
+};
+
+/// The options of a measure: the three conventions that all share and its own, each with default,
+/// the same as JSON, range and meaning, and `INFO` made of them.
+macro_rules! measure_options {
+    (
+        $(#[$meta:meta])*
+        $name:ident, $id:literal, $title:literal, $paper:literal;
+        $($field:ident: $type:ty = $default:expr, $json:literal, $range:literal, $doc:literal;)*
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name {
+            /// Compare as gray?
+            pub gray: crate::full_reference::GrayConversion,
+            /// Clip to `[0, range]` first?
+            pub out_of_range: crate::full_reference::OutOfRange,
+            /// White, in nominal range.
+            pub range: f64,
+            $(#[doc = $doc] pub $field: $type,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self {
+                    gray: crate::full_reference::GrayConversion::None,
+                    out_of_range: crate::full_reference::OutOfRange::Keep,
+                    range: 1.0,
+                    $($field: $default,)*
+                }
+            }
+        }
+
+        impl $name {
+            /// Names, ranges and defaults of these options, for help texts.
+            pub const INFO: restora_image::OpInfo = restora_image::OpInfo {
+                id: $id,
+                title: $title,
+                family: "full-reference",
+                paper: $paper,
+                params: &[
+                    crate::full_reference::conventions::GRAY,
+                    crate::full_reference::conventions::OUT_OF_RANGE,
+                    crate::full_reference::conventions::RANGE,
+                    $(restora_image::ParamInfo {
+                        name: stringify!($field),
+                        symbol: "",
+                        unit: "",
+                        range: $range,
+                        default: $json,
+                        doc: $doc,
+                    },)*
+                ],
+            };
+
+            /// The pair as asked for, at least `least` pixels wide and high.
+            fn pair<'a>(
+                &self,
+                reference: &'a restora_image::Image,
+                distorted: &'a restora_image::Image,
+                least: u32,
+            ) -> Result<crate::full_reference::conventions::Pair<'a>, crate::MetricError> {
+                let pair = crate::full_reference::conventions::Pair::new(
+                    reference, distorted, self.gray, self.out_of_range, self.range,
+                )?;
+                pair.require($title, least)?;
+                Ok(pair)
+            }
+        }
+    };
+}
+pub(super) use measure_options;
+
+/// Checks a constant that must be above 0.
+pub(super) fn require_positive(name: &'static str, value: f64) -> Result<(), MetricError> {
+    if value.is_finite() && value > 0.0 {
         return Ok(());
     }
-    Err(OpError::param("range", "a finite number above 0", range).into())
+    Err(OpError::param(name, "a finite number above 0", value).into())
+}
+
+/// Checks the peak value of the data.
+pub(super) fn validate_range(range: f64) -> Result<(), MetricError> {
+    require_positive("range", range)
 }
 
 /// A pair of one size and one color space, ready to be compared.

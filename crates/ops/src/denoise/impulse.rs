@@ -155,18 +155,24 @@ pub fn impulse(input: &Image, options: &Impulse, cx: &Context) -> Result<Image, 
         ImpulseKind::Fixed => {
             fill_scattered(plane, &find_fixed(plane, options), options.iterations, cx)
         }
-        ImpulseKind::Random => {
-            let found = random::find(plane, cx)?;
-            let width = plane.width();
-            let hit = Mask::from_fn(plane.size(), |x, y| found.trust[y * width + x] < 0.5);
-            let mut filled = Plane::from_fn(plane.size(), |x, y| {
-                if hit.at(x, y) { found.estimate.row(y)[x] } else { plane.at(x, y) }
-            });
-            let from = (LATE_THRESHOLD, THRESHOLDS.1);
-            shrink_scattered(&mut filled, &hit, from, options.iterations, cx)?;
-            Ok(filled)
-        }
+        ImpulseKind::Random => Ok(without_random(plane, options.iterations, cx)?.0),
     })
+}
+
+/// A plane without its impulses of any value, and where they were.
+pub(crate) fn without_random(
+    plane: PlaneRef<'_>,
+    iterations: u32,
+    cx: &Context,
+) -> Result<(Plane, Mask), OpError> {
+    let found = random::find(plane, cx)?;
+    let width = plane.width();
+    let hit = Mask::from_fn(plane.size(), |x, y| found.trust[y * width + x] < 0.5);
+    let mut filled = Plane::from_fn(plane.size(), |x, y| {
+        if hit.at(x, y) { found.estimate.row(y)[x] } else { plane.at(x, y) }
+    });
+    shrink_scattered(&mut filled, &hit, (LATE_THRESHOLD, THRESHOLDS.1), iterations, cx)?;
+    Ok((filled, hit))
 }
 
 /// The share of the pixels of a plane that are impulses of any value, in `[0.01, 0.8]`; 0 for a plane

@@ -29,14 +29,15 @@
 //! low-rank factorization model for matrix completion by a nonlinear successive over-relaxation
 //! algorithm", Mathematical Programming Computation 4, 2012, doi:10.1007/s12532-012-0044-1.
 
-mod lifted;
+pub(crate) mod lifted;
 
 use super::frame::{fill_sample, holes};
 use super::telea::{Telea, telea};
 use crate::denoise::impulse::{THRESHOLDS, shrink_scattered};
 use lifted::{Lifted, SIDE};
 use restora_image::{
-    Context, Image, Mask, OpError, OpInfo, Operation, Plane, PlaneRef, Sample, map_bands, simd,
+    Context, Image, Mask, OpError, OpInfo, Operation, Plane, PlaneRef, Sample, Size, map_bands,
+    simd,
 };
 use serde::{Deserialize, Serialize};
 
@@ -56,9 +57,9 @@ pub const INFO: OpInfo = OpInfo {
 };
 
 /// Distance between patches in pixels.
-const STEP: usize = 7;
+pub(crate) const STEP: usize = 7;
 /// Rows of patches that are worked on together.
-const BAND: usize = 4;
+pub(crate) const BAND: usize = 4;
 /// One known pixel in so many is withheld.
 const WITHHELD: usize = 16;
 /// Rounds of shrinkage of the first estimate.
@@ -94,7 +95,7 @@ pub fn aloha(input: &Image, mask: &Mask, _options: &Aloha, cx: &Context) -> Resu
 }
 
 /// The known pixels that are withheld: scattered, and the same at a place whatever the mask.
-fn withheld(mask: &Mask) -> Mask {
+pub(crate) fn withheld(mask: &Mask) -> Mask {
     Mask::from_fn(mask.size(), |x, y| {
         let scrambled = (x as u64 * 0x9E37_79B9 + y as u64 * 0x85EB_CA6B).wrapping_mul(0xC2B2_AE3D);
         !mask.at(x, y) && ((scrambled >> 16) as usize).is_multiple_of(WITHHELD)
@@ -122,11 +123,68 @@ fn corners(length: usize) -> Vec<usize> {
     corners
 }
 
-/// Weighted sums of the completed patches of a band.
-struct Sums {
+/// Weighted sums of the fitted patches, of a band of rows or of the plane.
+pub(crate) struct Sums {
     top: usize,
-    values: Vec<f32>,
-    weights: Vec<f32>,
+    pub values: Vec<f32>,
+    pub weights: Vec<f32>,
+}
+
+impl Sums {
+    fn zeros(top: usize, len: usize) -> Self {
+        Self { top, values: vec![0.0; len], weights: vec![0.0; len] }
+    }
+
+    /// Adds a patch, with less weight towards its rim.
+    #[inline(always)]
+    fn add(&mut self, pixels: &[f32; SIDE * SIDE], (x0, y0): (usize, usize), w: usize) {
+        let rise = |i: usize| (i + 1).min(SIDE - i) as f32;
+        for y in 0..SIDE {
+            let at = (y0 + y - self.top) * w + x0;
+            for x in 0..SIDE {
+                let weight = rise(x) * rise(y);
+                self.values[at + x] += weight * pixels[y * SIDE + x];
+                self.weights[at + x] += weight;
+            }
+        }
+    }
+}
+
+/// Sums of the patches of a plane for which `fit`, told the corner, is true, as `fit` leaves them.
+/// No side of the plane is less than [`SIDE`].
+pub(crate) fn over_patches(
+    size: Size,
+    cx: &Context,
+    fit: impl Fn(&mut Lifted, (usize, usize)) -> bool + Sync,
+) -> Result<Sums, OpError> {
+    let (w, h) = (size.w(), size.h());
+    let (xs, ys) = (corners(w), corners(h));
+    let bands = map_bands(ys.len(), BAND, cx, |rows| {
+        let top = ys[rows.start];
+        let mut sums = Sums::zeros(top, (ys[rows.end - 1] + SIDE - top) * w);
+        let mut lifted = Lifted::default();
+        for &y in &ys[rows] {
+            cx.check()?;
+            for &x in &xs {
+                simd(
+                    #[inline(always)]
+                    || {
+                        if fit(&mut lifted, (x, y)) {
+                            sums.add(&lifted.pixels, (x, y), w);
+                        }
+                    },
+                );
+            }
+        }
+        Ok(sums)
+    })?;
+    let mut all = Sums::zeros(0, w * h);
+    for band in &bands {
+        let at = band.top * w;
+        all.values[at..].iter_mut().zip(&band.values).for_each(|(a, b)| *a += b);
+        all.weights[at..].iter_mut().zip(&band.weights).for_each(|(a, b)| *a += b);
+    }
+    Ok(all)
 }
 
 /// Puts the mean of the patches that were completed into `estimate`, where there are any.
@@ -137,31 +195,13 @@ fn complete(
     (mask, hidden): (&Mask, &Mask),
     cx: &Context,
 ) -> Result<(), OpError> {
-    let (w, h) = (given.width(), given.height());
-    let (xs, ys) = (corners(w), corners(h));
-    let bands = map_bands(ys.len(), BAND, cx, |rows| {
-        let top = ys[rows.start];
-        let len = (ys[rows.end - 1] + SIDE - top) * w;
-        let mut sums = Sums { top, values: vec![0.0; len], weights: vec![0.0; len] };
-        let mut lifted = Lifted::default();
-        for &y in &ys[rows] {
-            cx.check()?;
-            for &x in &xs {
-                simd(
-                    #[inline(always)]
-                    || patch(&mut lifted, &mut sums, (x, y), given, rough, (mask, hidden)),
-                );
-            }
-        }
-        Ok(sums)
-    })?;
-    let (mut values, mut weights) = (vec![0.0; w * h], vec![0.0; w * h]);
-    for band in &bands {
-        let at = band.top * w;
-        values[at..].iter_mut().zip(&band.values).for_each(|(a, b)| *a += b);
-        weights[at..].iter_mut().zip(&band.weights).for_each(|(a, b)| *a += b);
-    }
-    for ((v, sum), weight) in estimate.data.iter_mut().zip(values).zip(weights) {
+    let sums = over_patches(
+        given.size(),
+        cx,
+        #[inline(always)]
+        |lifted, corner| patch(lifted, corner, given, rough, (mask, hidden)),
+    )?;
+    for ((v, sum), weight) in estimate.data.iter_mut().zip(sums.values).zip(sums.weights) {
         if weight > 0.0 {
             *v = sum / weight;
         }
@@ -169,35 +209,38 @@ fn complete(
     Ok(())
 }
 
-/// Completes one patch and adds it if that brought the withheld pixels nearer.
+/// Completes one patch; true if that brought the withheld pixels nearer.
 #[inline(always)]
 fn patch(
     lifted: &mut Lifted,
-    sums: &mut Sums,
     (x0, y0): (usize, usize),
     given: PlaneRef<'_>,
     rough: &Plane,
     (mask, hidden): (&Mask, &Mask),
-) {
+) -> bool {
     let w = given.width();
-    let mut known = [true; SIDE * SIDE];
+    let mut slack = [f32::INFINITY; SIDE * SIDE];
     let mut missing = false;
     for y in 0..SIDE {
         let at = (y0 + y) * w + x0;
         for x in 0..SIDE {
             missing |= mask.data()[at + x];
-            known[y * SIDE + x] = !mask.data()[at + x] && !hidden.data()[at + x];
+            if mask.data()[at + x] || hidden.data()[at + x] {
+                slack[y * SIDE + x] = 0.0;
+            }
             lifted.pixels[y * SIDE + x] = rough.data[at + x];
         }
     }
     if !missing {
-        return;
+        return false;
     }
     let mean = lifted.pixels.iter().sum::<f32>() / lifted.pixels.len() as f32;
     lifted.pixels.iter_mut().for_each(|v| *v -= mean);
-    if !lifted.complete(&known) {
-        return;
+    let known = lifted.pixels;
+    if !lifted.fit(&known, &slack) {
+        return false;
     }
+    lifted.pixels.iter_mut().for_each(|v| *v += mean);
     let (mut before, mut after) = (0.0, 0.0);
     for y in 0..SIDE {
         for x in 0..SIDE {
@@ -205,22 +248,11 @@ fn patch(
                 let truth = given.at(x0 + x, y0 + y);
                 let i = (y0 + y) * w + x0 + x;
                 before += (rough.data[i] - truth).powi(2);
-                after += (lifted.pixels[y * SIDE + x] + mean - truth).powi(2);
+                after += (lifted.pixels[y * SIDE + x] - truth).powi(2);
             }
         }
     }
-    if after >= before {
-        return;
-    }
-    let rise = |i: usize| (i + 1).min(SIDE - i) as f32;
-    for y in 0..SIDE {
-        let at = (y0 + y - sums.top) * w + x0;
-        for x in 0..SIDE {
-            let weight = rise(x) * rise(y);
-            sums.values[at + x] += weight * (lifted.pixels[y * SIDE + x] + mean);
-            sums.weights[at + x] += weight;
-        }
-    }
+    after < before
 }
 
 impl Operation for Aloha {

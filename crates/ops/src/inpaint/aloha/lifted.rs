@@ -1,10 +1,11 @@
-//! One patch lifted to its Hankel matrix: spectrum, rank, and low-rank completion.
+//! One patch lifted to its Hankel matrix: spectrum, rank, and low-rank fit, to some pixels exactly, to
+//! others in the l1 norm, to the missing ones not at all.
 
 use crate::denoise::patch_groups::LANES;
 use crate::denoise::patch_regression::blocks::{ROWS, eliminate, product, store};
 
 /// Side of a patch in pixels.
-pub(super) const SIDE: usize = 21;
+pub(crate) const SIDE: usize = 21;
 /// Side of the annihilating filters.
 const FILTER: usize = 7;
 /// Rows and columns of the Hankel matrix: places of the filter, and its taps.
@@ -29,7 +30,7 @@ const TAIL: f32 = 0.5;
 
 /// The memory to complete patches, reused from patch to patch.
 #[derive(Debug)]
-pub(super) struct Lifted {
+pub(crate) struct Lifted {
     /// The patch around its mean.
     pub pixels: [f32; SIDE * SIDE],
     /// `H(x) + Lambda`, a row per place, and transposed.
@@ -71,11 +72,11 @@ impl Default for Lifted {
 }
 
 impl Lifted {
-    /// Completes the patch where `known` is false, if its spectrum has a gap; false if not, and then
-    /// the patch stays as it is.
+    /// Fits the patch to `given` under a low rank, starting from what it holds, if the spectrum of that
+    /// has a gap; false if not, and then the patch stays as it is. `slack` is the weight of
+    /// `|x - given|` relative to that of the fit: infinite where `given` is exact, 0 where it is missing.
     #[inline(always)]
-    pub fn complete(&mut self, known: &[bool; SIDE * SIDE]) -> bool {
-        let given = self.pixels;
+    pub fn fit(&mut self, given: &[f32; SIDE * SIDE], slack: &[f32; SIDE * SIDE]) -> bool {
         self.lambda.fill(0.0);
         self.lift();
         let Some(rank) = self.subspace() else { return false };
@@ -88,13 +89,13 @@ impl Lifted {
         transpose(&self.vt, TAP_STRIDE, &mut self.v);
         for _ in 0..ROUNDS {
             self.multiply();
-            self.unlift(&given, known);
+            self.unlift(given, slack);
             self.update_multipliers();
             self.update_places(rank);
             self.update_taps(rank);
         }
         self.multiply();
-        self.unlift(&given, known);
+        self.unlift(given, slack);
         true
     }
 
@@ -188,9 +189,10 @@ impl Lifted {
         }
     }
 
-    /// `x = H^+(U V' - Lambda)` where not known: the mean of the entries that stand for a pixel.
+    /// `m = H^+(U V' - Lambda)`, the mean of the entries that stand for a pixel, drawn towards what is
+    /// given by at most the slack: `x = argmin (x - m)^2 / 2 + slack |x - given|`.
     #[inline(always)]
-    fn unlift(&mut self, given: &[f32; SIDE * SIDE], known: &[bool; SIDE * SIDE]) {
+    fn unlift(&mut self, given: &[f32; SIDE * SIDE], slack: &[f32; SIDE * SIDE]) {
         let mut sums = [0.0; SIDE * SIDE];
         for place in 0..PLACES {
             let corner = place / SHIFTS * SIDE + place % SHIFTS;
@@ -206,7 +208,8 @@ impl Lifted {
         let times = |i: usize| FILTER.min(i + 1).min(SIDE - i);
         for i in 0..SIDE * SIDE {
             let count = (times(i / SIDE) * times(i % SIDE)) as f32;
-            self.pixels[i] = if known[i] { given[i] } else { sums[i] / count };
+            let mean = sums[i] / count;
+            self.pixels[i] = given[i].max(mean - slack[i]).min(mean + slack[i]);
         }
     }
 
