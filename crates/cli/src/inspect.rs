@@ -2,7 +2,7 @@
 
 use crate::arguments::InspectArgs;
 use crate::progress::Bar;
-use crate::restore::{cancel_on_interrupt, input, tell_salvaged};
+use crate::restore::{cancel_on_interrupt, input, tell_notes};
 use crate::table::table;
 use crate::{End, print};
 use restora::Pipeline;
@@ -75,7 +75,7 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<End> {
             print(&table(&head, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &rows))?;
             print("\nA ? marks a finding of low confidence; --json has all numbers.\n")?;
         }
-        tell_salvaged(&report);
+        tell_notes(&report);
         for item in &report.items {
             if let Some(failure) = &item.failure {
                 eprintln!("restora: {}: {}", item.id, failure.message);

@@ -218,7 +218,7 @@ fn execute(
     } else if !args.quiet {
         print(&summary(&report))?;
     }
-    tell_salvaged(&report);
+    tell_notes(&report);
     for item in report.items.iter().filter(|i| i.outcome == Outcome::Failed) {
         if let Some(failure) = &item.failure
             && (to_stdout || args.quiet || args.json || args.dry_run)
@@ -234,10 +234,14 @@ fn execute(
     Ok(if failed { End::SomeFailed } else { End::Done })
 }
 
-/// Says on standard error of which pictures parts were lost, and how much.
-pub fn tell_salvaged(report: &Report) {
-    for item in report.items.iter().filter(|item| item.damage.is_some()) {
-        for note in item.notes.iter().filter(|note| note.starts_with("salvaged: ")) {
+/// Notes that nobody should have to look for in a report begin so.
+const TOLD: [&str; 3] = ["salvaged: ", "left alone: ", "look at the mask"];
+
+/// Says on standard error of which pictures parts were lost, and how much, and what was asked for and not done.
+pub fn tell_notes(report: &Report) {
+    for item in &report.items {
+        let told = |note: &&String| TOLD.iter().any(|start| note.starts_with(start));
+        for note in item.notes.iter().filter(told) {
             eprintln!("restora: {}: {note}", item.id);
         }
     }
@@ -313,7 +317,10 @@ fn row(item: &ItemReport, scored: bool) -> Vec<String> {
         .map_or(String::new(), |d| format!("{:.1}", d.noise_sigma() * 255.0));
     let steps = match &item.failure {
         Some(failure) => failure.message.clone(),
-        None if item.steps.is_empty() => "none".into(),
+        None if item.steps.is_empty() => {
+            let left = |note: &&String| note.contains("left alone") || note.contains("left as it");
+            item.notes.iter().find(left).map_or("none".into(), |note| format!("none: {note}"))
+        }
         None => item.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + "),
     };
     let mut cells = vec![item.id.clone(), outcome.into(), noise, steps];

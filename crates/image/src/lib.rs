@@ -34,7 +34,7 @@ pub use plane::{Plane, PlaneMut, PlaneRef};
 pub use raster::{Layout, Pixels, Raster};
 pub use rng::Rng;
 pub use rows::{for_each_band, map_bands};
-pub use sample::{Depth, Meta, Sample};
+pub use sample::{Depth, Meta, Sample, SavedJpeg};
 pub use scale::Scale;
 pub use simd::simd;
 pub use size::{Rect, Size};

@@ -79,4 +79,17 @@ pub struct Meta {
     pub icc: Option<Vec<u8>>,
     /// EXIF block, starting at its TIFF header; its orientation is 1 once applied.
     pub exif: Option<Vec<u8>>,
+    /// How a JPEG file was compressed, as it says itself.
+    pub jpeg: Option<SavedJpeg>,
+}
+
+/// What a JPEG file says of its compression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavedJpeg {
+    /// Quality on the scale of the Independent JPEG Group, `1..=100`, whose table is nearest to that of the file.
+    pub quality: u8,
+    /// Column of the first block border, `0..8`: not 0 where the picture was turned.
+    pub offset_x: u8,
+    /// Row of the first block border.
+    pub offset_y: u8,
 }

@@ -1,13 +1,19 @@
 //! What ails a picture, measured without a reference.
 
 use crate::damage::{Finding, listed};
-use restora_image::{Context, Image, NoiseModel, OpError};
+use restora_image::{Context, Image, NoiseModel, OpError, SavedJpeg, jpeg_tables};
 use restora_metrics::no_reference::{
     Blockiness, Blur, Exposure, ImpulseRate, JpegQuality, NoiseCorrelation, NoiseLevel, blockiness,
     blur, exposure, impulse_rate, jpeg_quality, noise_correlation, noise_level,
 };
 use restora_ops::denoise::{Impulse, impulse};
 use serde::{Deserialize, Serialize};
+
+/// Coefficients as much likelier (in units of `e`) under a table as this were saved with it.
+pub(crate) const SURE_JPEG: f32 = 0.2;
+
+/// .. and were so before the file was last saved, from here on.
+const EARLIER_JPEG: f32 = 0.9;
 
 /// What the diagnosis of a picture found. Every finding carries its own `confidence` in `[0, 1]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -73,6 +79,23 @@ impl Diagnosis {
             told: true,
             ..self.clone()
         }
+    }
+
+    /// The diagnosis of a picture whose file says how it was compressed. That is the truth unless the pixels show, beyond
+    /// doubt, an earlier compression by steps twice as large: multiples of the steps of the file are among its values
+    /// anyway.
+    #[must_use]
+    pub fn saved(mut self, file: Option<SavedJpeg>) -> Self {
+        let step = |quality: u8| jpeg_tables::luminance(u32::from(quality))[0];
+        let earlier = |file: &SavedJpeg| {
+            self.jpeg.confidence >= EARLIER_JPEG
+                && step(self.jpeg.quality) >= 2 * step(file.quality)
+        };
+        if let Some(file) = file.filter(|file| !earlier(file)) {
+            let SavedJpeg { quality, offset_x, offset_y } = file;
+            self.jpeg = JpegQuality { quality, offset_x, offset_y, confidence: 1.0 };
+        }
+        self
     }
 
     /// Every finding as a name and a short text, for tables and reports.
@@ -198,6 +221,7 @@ pub fn diagnose(image: &Image, cx: &Context) -> Result<Diagnosis, OpError> {
 mod tests {
     use super::*;
     use restora_image::{Cancel, ColorSpace, Size};
+    use restora_ops::degrade::{Jpeg, Subsampling, jpeg};
     use restora_testkit::{noisy, synthetic_rgb};
 
     #[test]
@@ -219,6 +243,42 @@ mod tests {
             assert!(names.contains(&name), "{name} in {names:?}");
         }
         assert!((found.noise_sigma() / 0.05 - 1.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn the_quality_is_found_although_most_blocks_are_clipped() {
+        let size = Size::new(320, 256);
+        let mut clean = noisy(&synthetic_rgb(size), 8.0 / 255.0, 4);
+        for v in clean.data_mut() {
+            *v = (2.5 * (*v - 0.35)).clamp(0.0, 1.0);
+        }
+        let options = Jpeg { quality: 10, subsampling: Subsampling::Quarter };
+        let saved = jpeg(&clean, &options, &Context::default()).unwrap();
+        let clipped = |v: &f32| *v <= 0.0 || *v >= 1.0;
+        let share = saved.data().iter().filter(|v| clipped(v)).count() as f32;
+        assert!(share > 0.2 * saved.data().len() as f32, "{share}");
+        let found = diagnose(&saved, &Context::default()).unwrap().jpeg;
+        assert!(found.quality == 10 && found.confidence > 0.5, "{found:?}");
+    }
+
+    #[test]
+    fn the_file_is_believed_unless_the_pixels_show_a_stronger_compression() {
+        let file = |quality| Some(SavedJpeg { quality, offset_x: 0, offset_y: 3 });
+        let seen = |quality, confidence| Diagnosis {
+            jpeg: JpegQuality { quality, confidence, ..JpegQuality::default() },
+            ..Diagnosis::default()
+        };
+        for (seen, told, wanted) in [
+            (seen(0, 0.0), 70, (70, 3)),
+            (seen(40, 0.1), 70, (70, 3)),
+            (seen(40, 1.0), 70, (70, 3)),
+            (seen(20, 1.0), 70, (20, 0)),
+            (seen(90, 0.9), 70, (70, 3)),
+        ] {
+            let found = seen.saved(file(told)).jpeg;
+            assert_eq!((found.quality, found.offset_y), wanted);
+        }
+        assert_eq!(seen(40, 0.9).saved(None), seen(40, 0.9));
     }
 
     #[test]

@@ -74,6 +74,11 @@ impl FromStr for MaskSource {
 }
 
 impl MaskSource {
+    /// Do detectors say what is missing?
+    pub fn is_found(&self) -> bool {
+        matches!(self, Self::Damage(_))
+    }
+
     /// The mask of a page, with its number, of the picture that lies at `relative` in its tree. Pages after
     /// the first have masks of their own in a folder where there are such (`NAME-1.png`).
     ///

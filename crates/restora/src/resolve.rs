@@ -5,7 +5,7 @@ use crate::diagnose::{Diagnosis, diagnose};
 use crate::error::Error;
 use crate::pipeline::{Pipeline, Stage};
 use crate::step::Step;
-use restora_image::{Context, Image, Mask, NoiseModel, Sample, Sigma};
+use restora_image::{Context, NoiseModel, Sample, Sigma};
 use restora_nn::Gpu;
 use restora_ops::inpaint::Telea;
 use std::collections::VecDeque;
@@ -21,9 +21,11 @@ pub struct Resolved {
     pub noise: NoiseModel,
     /// Why these steps.
     pub reason: String,
+    /// What was asked for and could not be done.
+    pub left_alone: Vec<String>,
 }
 
-/// Measures `probe` (the picture, or enough of it; `mask` marks what is missing of it) and fills in
+/// Measures `probe` (the picture, or enough of it; its mask marks what is missing of it) and fills in
 /// what the pipeline leaves open. A level that is wanted after other steps is measured after them. `filler` is the
 /// step that fills the holes of the picture best, and why. Nets run on `gpu` where there is one.
 ///
@@ -31,18 +33,16 @@ pub struct Resolved {
 /// If a step refuses the picture, or the caller cancelled.
 pub fn resolve(
     pipeline: &Pipeline,
-    probe: Image,
-    mask: Option<Mask>,
+    probe: Sample,
     filler: Option<(Step, String)>,
-    id: &str,
     gpu: Option<&Gpu>,
     cx: &Context,
 ) -> Result<Resolved, Error> {
-    let diagnosis = diagnose(&probe, cx)?;
+    let mut sample = probe;
+    let (file, size) = (sample.meta.jpeg, sample.image.size());
+    let diagnosis = diagnose(&sample.image, cx)?.saved(file);
     let mut latest = diagnosis.clone();
-    let mut sample = Sample::new(probe);
-    sample.mask = mask;
-    id.clone_into(&mut sample.meta.id);
+    let mut left_alone = Vec::new();
     let mut steps = Vec::new();
     let mut reasons = Vec::new();
     let open = |stage: &Stage| match stage {
@@ -89,10 +89,14 @@ pub fn resolve(
             Stage::Step(step) if step.wants_jpeg() => {
                 let found = &latest.jpeg;
                 if found.quality == 0 {
-                    reasons.push("no traces of JPEG were found".to_owned());
+                    let left = "left alone: no JPEG grid found; give quality=";
+                    reasons.push(format!("{} {left}", step.id()));
+                    left_alone.push(format!("{left} ({})", step.id()));
                     continue;
                 }
-                reasons.push(format!("{} at quality {}, as measured", step.id(), found.quality));
+                let told = file.is_some_and(|file| file.quality == found.quality);
+                let source = if told { "as the file says" } else { "as measured" };
+                reasons.push(format!("{} at quality {}, {source}", step.id(), found.quality));
                 vec![step.with_jpeg(found)]
             }
             Stage::Step(step) => {
@@ -111,6 +115,9 @@ pub fn resolve(
                 step.operation().apply(&mut sample, &cx.at_step(done)).map_err(failed)?;
             }
             latest = diagnose(&sample.image, cx)?;
+            if sample.image.size() == size {
+                latest = latest.saved(file);
+            }
         }
         steps.extend(planned);
     }
@@ -118,5 +125,5 @@ pub fn resolve(
         reasons.push("nothing was asked for".into());
     }
     let noise = latest.noise_model();
-    Ok(Resolved { diagnosis, steps, noise, reason: reasons.join("; ") })
+    Ok(Resolved { diagnosis, steps, noise, reason: reasons.join("; "), left_alone })
 }

@@ -119,7 +119,7 @@ fn camera_noise_with_default_options() {
     let cx = Context::default();
     let [before, after, least] = scores(&camera(3), |noisy| {
         let mut raster = Raster::from_image(noisy, Depth::U8).expect("a picture");
-        let found = resolve(&Pipeline::auto(), noisy.clone(), None, None, "x", None, &cx)
+        let found = resolve(&Pipeline::auto(), Sample::new(noisy.clone()), None, None, &cx)
             .expect("resolves");
         let known = Known { noise: Some(&found.noise), mask: None, id: "x" };
         apply(&mut raster, &found.steps, &known, &Tiling::default(), &cx).expect("steps apply");

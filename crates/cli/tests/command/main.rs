@@ -3,6 +3,7 @@
 mod color;
 mod constancy;
 mod damage;
+mod deblocking;
 mod device;
 mod inpainting;
 mod learned;

@@ -8,8 +8,9 @@
 //! `N` is the density of the errors that rounding to whole levels leaves (`s` = 0.5 of 255), `Q` times it the
 //! likelihood against coefficients that lie anywhere. The quality with the largest `L` explains them best:
 //! steps too small explain less, steps that do not divide the true ones are off at once. Coefficients
-//! near 0 are left out, because every step explains them. Looked at: the luminance of up to 4,096 blocks, the
-//! frequencies whose table rules quality up to 95. Tables that are not multiples of those of the standard are not
+//! near 0 are left out, because every step explains them, and blocks with a pixel that is clipped in some
+//! channel: strong compression of colors clips, which moves luminance off its steps. Looked at: the luminance of
+//! up to 4,096 blocks, the frequencies whose table rules quality up to 95. Tables that are not multiples of those of the standard are not
 //! recognized, nor is a picture that was scaled or retouched all over since.
 //!
 //! Reference: Z. Fan, R. L. de Queiroz, "Identification of bitmap compression history: JPEG detection and
@@ -54,7 +55,16 @@ pub struct JpegQuality {
 /// Looks for the traces of quantization on the grid that [`super::blockiness()`] found, which at high quality it
 /// may have missed, and on that of a picture that was not cropped since.
 pub fn jpeg_quality(image: &Image, grid: &Blockiness) -> JpegQuality {
-    let Ok(luma) = to_luma(image) else { return JpegQuality::default() };
+    let Ok(mut luma) = to_luma(image) else { return JpegQuality::default() };
+    let pixels = image.size().len();
+    for plane in image.data().chunks(pixels.max(1)).take(image.channels()) {
+        for (luma, v) in luma.data.iter_mut().zip(plane) {
+            if *v <= 0.0 || *v >= 1.0 {
+                // The mark of a clipped block.
+                *luma = 1.0;
+            }
+        }
+    }
     let here = on_grid(&luma, grid.offset_x, grid.offset_y);
     let uncropped = on_grid(&luma, 0, 0);
     if here.confidence > uncropped.confidence { here } else { uncropped }
@@ -64,7 +74,6 @@ pub fn jpeg_quality(image: &Image, grid: &Blockiness) -> JpegQuality {
 fn on_grid(luma: &Plane, offset_x: u8, offset_y: u8) -> JpegQuality {
     let blocks = blocks_on_grid(luma.as_ref(), [offset_x, offset_y].map(usize::from), BLOCKS);
     let mut coefficients: Vec<(usize, f32)> = Vec::new();
-    // Clipped pixels break the grid of values.
     for block in blocks.iter().filter(|b| b.clipped == 0) {
         for i in (1..NN).filter(|i| i / N + i % N <= HIGHEST) {
             let c = 255.0 * block.dct[i];

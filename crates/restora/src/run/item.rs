@@ -2,7 +2,7 @@
 
 use super::RunOptions;
 use super::gate::Gate;
-use super::missing::Names;
+use super::missing::{Names, filled_notes};
 use super::opening;
 use super::place::Place;
 use super::scoring::Scoring;
@@ -19,7 +19,7 @@ use crate::resolve::resolve;
 use crate::step::Step;
 use crate::tiles::{self, Known};
 use restora_data::{Decoded, Entry, Format, ItemError};
-use restora_image::{Cancel, Context, ErrorKind, Raster};
+use restora_image::{Cancel, Context, ErrorKind, Raster, Sample};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -179,7 +179,10 @@ impl Belt<'_> {
                     at("mask", opening::probe(page, mask.as_ref(), lost.is_some()))?;
                 let open = pipeline.steps.contains(&Stage::FILL);
                 let filler = mask.as_ref().filter(|_| open).map(|mask| filler(page, mask));
-                let resolved = resolve(&pipeline, probe, holes, filler, &id, gpu, &cx);
+                let mut probe = Sample { mask: holes, ..Sample::new(probe) };
+                probe.meta.id.clone_from(&id);
+                probe.meta.jpeg = opening::saved_jpeg(&meta, page.size);
+                let resolved = resolve(&pipeline, probe, filler, gpu, &cx);
                 let mut resolved = at("diagnose", resolved)?;
                 if let Some(found) = found {
                     if mask.is_some() {
@@ -191,6 +194,7 @@ impl Belt<'_> {
                 if number == 0 {
                     row.steps.clone_from(&resolved.steps);
                     row.reason = resolved.reason;
+                    row.notes.extend(resolved.left_alone);
                     row.diagnosis = Some(resolved.diagnosis);
                 }
                 (resolved.steps, Some(resolved.noise))
@@ -214,7 +218,13 @@ impl Belt<'_> {
             if number == 0 && settled != steps {
                 for asked in &steps {
                     if !settled.iter().any(|step| step.id() == asked.id()) {
-                        let note = "left as it is: there is nothing to correct";
+                        let note = match asked {
+                            Step::WhiteBalance(options) if !options.is_told() => {
+                                "left as it is: no cast is the more probable (untouched=0 takes the \
+                                 estimate at its word)"
+                            }
+                            _ => "left as it is: there is nothing to correct",
+                        };
                         row.notes.push(format!("{}: {note}", asked.id()));
                     }
                 }
@@ -254,11 +264,8 @@ impl Belt<'_> {
             if let Some(mask) = mask.as_ref().filter(|mask| mask.count() > 0)
                 && (options.mask.is_some() || lost.is_none())
             {
-                let share = 100.0 * mask.count() as f64 / mask.data().len().max(1) as f64;
-                row.notes.push(format!(
-                    "{} pixels ({share:.2} %) were missing and are filled",
-                    mask.count()
-                ));
+                let guessed = !matches!(&options.mask, Some(source) if !source.is_found());
+                row.notes.extend(filled_notes(mask, guessed));
             }
             if let (Some(mask), Some(folder)) = (&mask, &options.doubt_maps)
                 && mask.count() > 0

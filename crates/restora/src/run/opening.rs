@@ -5,8 +5,8 @@ use super::item::Belt;
 use super::missing::pictured;
 use crate::pipeline::{Pipeline, Stage};
 use crate::tiles;
-use restora_data::{Damage, DataError, Decoded, Header};
-use restora_image::{ErrorKind, Image, Mask, OpError, Raster, Rect};
+use restora_data::{Damage, DataError, Decoded, FileMeta, Header};
+use restora_image::{ErrorKind, Image, Mask, OpError, Raster, Rect, SavedJpeg, Size};
 
 /// Fewest rows without a missing pixel that a picture is measured on alone.
 const LEAST_ROWS: usize = 64;
@@ -80,6 +80,17 @@ impl Belt<'_> {
     }
 }
 
+/// What a JPEG file says of its compression, for its picture of `size` as it stands upright: blocks that began at a
+/// border begin at the other one where the picture was mirrored.
+pub fn saved_jpeg(meta: &FileMeta, size: Size) -> Option<SavedJpeg> {
+    let quality = meta.jpeg?.quality;
+    let turned = |orientations: [u8; 4], n: u32| {
+        if orientations.contains(&meta.orientation) { (n % 8) as u8 } else { 0 }
+    };
+    let offset_x = turned([2, 3, 6, 7], size.width);
+    Some(SavedJpeg { quality, offset_x, offset_y: turned([3, 4, 7, 8], size.height) })
+}
+
 /// The pipeline for a picture: where something is missing, something fills it.
 pub fn filling(mut pipeline: Pipeline, lost: Option<&Lost>) -> Pipeline {
     let missing = lost.is_some_and(|lost| lost.damage.missing_pixels > 0);
@@ -113,7 +124,38 @@ pub fn probe(
     }
     let most = (PROBE_PIXELS / width as u64).max(LEAST_ROWS as u64) as usize;
     let height = best.len().min(most);
-    let y = best.start + (best.len() - height) / 2;
+    // The grid of JPEG blocks stays in phase.
+    let y = (best.start + (best.len() - height) / 2).next_multiple_of(8);
+    let height = height.min(best.end - y);
     let rect = Rect { x: 0, y: y as u32, width: page.size.width, height: height as u32 };
     Ok((page.tile(rect), Some(mask.crop(rect))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use restora_data::{Format, JpegDetail};
+    use restora_image::{Depth, Layout};
+
+    #[test]
+    fn the_grid_of_a_picture_that_was_turned_begins_where_its_blocks_do() {
+        let mut meta = FileMeta::new(Format::Jpeg, Layout::Rgb, Depth::U8);
+        assert_eq!(saved_jpeg(&meta, Size::new(10, 21)), None);
+        let subsampling = (2, 2);
+        meta.jpeg = Some(JpegDetail { quality: 30, subsampling, progressive: false });
+        let grids = [(0, 0), (2, 0), (2, 5), (0, 5), (0, 0), (2, 0), (2, 5), (0, 5)];
+        for (orientation, (offset_x, offset_y)) in (1..=8).zip(grids) {
+            meta.orientation = orientation;
+            let wanted = SavedJpeg { quality: 30, offset_x, offset_y };
+            assert_eq!(saved_jpeg(&meta, Size::new(10, 21)), Some(wanted), "{orientation}");
+        }
+    }
+
+    #[test]
+    fn what_a_salvaged_page_is_measured_on_begins_on_the_grid_of_blocks() {
+        let mask = Mask::from_fn(Size::new(40, 300), |_, y| !(13..=270).contains(&y));
+        let page = Raster::zeros(mask.size(), Layout::Gray, Depth::U8);
+        let (image, holes) = probe(&page, Some(&mask), true).unwrap();
+        assert_eq!((image.size(), holes.unwrap().count()), (Size::new(40, 255), 0));
+    }
 }
