@@ -260,6 +260,16 @@ pub struct CompareArgs {
         default_value = "mse,mae,psnr,ssim,ms-ssim"
     )]
     pub measures: Vec<String>,
+    /// Score only the part of two files that a mask marks, by MSE, MAE, PSNR and SSIM (windows centered there): a
+    /// picture, white = marked; alpha; color:#RRGGBB of DIST
+    #[arg(long, value_name = "MASK", conflicts_with_all = ["csv", "measures"])]
+    pub mask: Option<String>,
+    /// Which pixels of the mask count: inside or outside
+    #[arg(long, value_name = "SIDE", default_value = "inside", requires = "mask")]
+    pub mask_side: String,
+    /// Cut two files of different sizes to what both have, from the upper left corner
+    #[arg(long, conflicts_with_all = ["csv", "measures"])]
+    pub crop: bool,
     /// Gray conversion of color pairs: none (mean over channels), pillow-l, bt601
     #[arg(long, value_name = "CONVERSION", default_value = "none")]
     pub gray: String,

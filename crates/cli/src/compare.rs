@@ -1,6 +1,7 @@
 //! `restora compare`: scores of pairs.
 
 use crate::arguments::CompareArgs;
+use crate::compare_part::compare_part;
 use crate::table::table;
 use crate::{End, print};
 use restora::data::Limits;
@@ -36,6 +37,9 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<End> {
         .threads
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let cx = Context::with_threads(threads);
+    if args.mask.is_some() || args.crop {
+        return compare_part(args, &options, out_of_range, &cx);
+    }
     let limits = Limits::default();
     let report = compare_paths(
         &args.reference,
@@ -59,7 +63,9 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<End> {
     let mut end = End::Done;
     for pair in &report.pairs {
         if let Some(failure) = &pair.failure {
-            eprintln!("restora: {}: {}", pair.distorted, failure.message);
+            let sizes = failure.message.ends_with("sizes must be equal");
+            let hint = if sizes { " (--crop compares what both have)" } else { "" };
+            eprintln!("restora: {}: {}{hint}", pair.distorted, failure.message);
             end = End::SomeFailed;
         }
     }

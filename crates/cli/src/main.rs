@@ -6,6 +6,7 @@
 
 mod arguments;
 mod compare;
+mod compare_part;
 mod constancy;
 mod device;
 mod inspect;

@@ -27,6 +27,7 @@ pub mod pairs;
 pub mod pipeline;
 pub mod plot;
 mod preview;
+pub mod region;
 pub mod report;
 mod resolve;
 pub mod run;

@@ -8,6 +8,7 @@ mod device;
 mod inpainting;
 mod learned;
 mod learning;
+mod parts;
 mod pictures;
 mod salvage;
 mod support;

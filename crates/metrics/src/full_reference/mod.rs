@@ -26,6 +26,7 @@ mod spectral_angle;
 mod ssim;
 mod uqi;
 mod vif;
+mod within;
 
 pub use compare::{CompareOptions, Comparison, INFO as COMPARE_INFO, compare};
 pub use conventions::{GrayConversion, OutOfRange, Unit};
@@ -48,3 +49,4 @@ pub use spectral_angle::{BlackPixels, SpectralAngle, spectral_angle};
 pub use ssim::{Ssim, SsimBorder, Window, ssim};
 pub use uqi::{Uqi, UqiWindow, uqi};
 pub use vif::{Vif, vif};
+pub use within::compare_within;

@@ -183,7 +183,7 @@ struct Constants {
     norm: f64,
 }
 
-fn gaussian_taps() -> [f64; 11] {
+pub(super) fn gaussian_taps() -> [f64; 11] {
     let tap = |i: usize| (-(i as f64 - 5.0).powi(2) / (2.0 * 1.5 * 1.5)).exp();
     let sum: f64 = (0..11).map(tap).sum();
     std::array::from_fn(|i| tap(i) / sum)
