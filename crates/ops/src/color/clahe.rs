@@ -107,6 +107,20 @@ impl Clahe {
     /// # Errors
     /// The errors of `read`; [`OpError::WrongSpace`]; [`OpError::Cancelled`].
     pub fn settled(&self, size: Size, read: &Windows<'_>, cx: &Context) -> Result<Self, OpError> {
+        let bins = |rect| {
+            let window = read(rect)?;
+            Ok(bins(&lightness(&window)?, window.alpha.as_ref().map(|a| &a.data[..])))
+        };
+        self.counted(size, &bins, cx)
+    }
+
+    /// The same, where `read` gives the [`bins`] of windows.
+    fn counted(
+        &self,
+        size: Size,
+        read: &(dyn Fn(Rect) -> Result<Vec<u16>, OpError> + Sync),
+        cx: &Context,
+    ) -> Result<Self, OpError> {
         let [across, down] = self.tiles.map(|n| n as usize);
         if size.is_empty() {
             let curves = TileCurves { across: 0, down: 0, tile: (1, 1), tables: Vec::new() };
@@ -128,19 +142,14 @@ impl Clahe {
                 let last = rows.iter().copied().max().unwrap_or(0);
                 let height = (last - first + 1) as u32;
                 let window = Rect { x: 0, y: first as u32, width: size.width, height };
-                let window = read(window)?;
-                let levels = lightness(&window)?;
+                let levels = read(window)?;
                 for y in rows {
-                    let start = (y - first) * w;
-                    let bins: Vec<Option<u8>> = (start..start + w)
-                        .map(|i| {
-                            let seen = window.alpha.as_ref().is_none_or(|a| a.data[i] > 0.0);
-                            seen.then(|| (levels[i].clamp(0.0, 1.0) * 255.0).round() as u8)
-                        })
-                        .collect();
+                    let bins = &levels[(y - first) * w..][..w];
                     for (counts, columns) in counts.iter_mut().zip(columns.chunks_exact(tile.0)) {
-                        for bin in columns.iter().filter_map(|x| bins[*x]) {
-                            counts[usize::from(bin)] += 1;
+                        for x in columns {
+                            if let Some(count) = counts.get_mut(usize::from(bins[*x])) {
+                                *count += 1;
+                            }
                         }
                     }
                 }
@@ -189,6 +198,26 @@ fn table(mut counts: [u32; BINS], clip_limit: f32) -> [f32; BINS] {
     })
 }
 
+/// The bins of levels; [`BINS`] where the opacity is 0.
+fn bins(levels: &[f32], alpha: Option<&[f32]>) -> Vec<u16> {
+    let mut bins = vec![0; levels.len()];
+    simd(
+        #[inline(always)]
+        || {
+            for (bin, v) in bins.iter_mut().zip(levels) {
+                *bin = (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u16;
+            }
+        },
+    );
+    for (bin, a) in bins.iter_mut().zip(alpha.unwrap_or_default()) {
+        let seen = *a > 0.0;
+        if !seen {
+            *bin = BINS as u16;
+        }
+    }
+    bins
+}
+
 /// What is equalized: the values of gray, the lightness of color, 0 to 1.
 fn lightness(image: &Image) -> Result<Vec<f32>, OpError> {
     match image.space() {
@@ -235,8 +264,12 @@ fn equalized(
     let curves = if let Some(curves) = &options.curves {
         curves.clone()
     } else {
-        let read = |rect| Ok(image.crop(rect));
-        let settled = options.settled(image.size(), &read, cx)?;
+        let all = bins(&levels, image.alpha.as_ref().map(|a| &a.data[..]));
+        let rows = |rect: Rect| {
+            let w = image.size().w();
+            Ok(all[rect.y as usize * w..][..rect.height as usize * w].to_vec())
+        };
+        let settled = options.counted(image.size(), &rows, cx)?;
         settled.curves.ok_or_else(|| OpError::Input("no curves were found".into()))?
     };
     let w = image.size().w();

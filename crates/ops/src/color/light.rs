@@ -203,14 +203,14 @@ pub(super) fn power(x: f32, p: f32) -> f32 {
     let series = 1.0 + t2 * (1.0 / 3.0 + t2 * (1.0 / 5.0 + t2 * (1.0 / 7.0 + t2 * (1.0 / 9.0))));
     let exponent = p * (e as f32 + 2.0 * std::f32::consts::LOG2_E * t * series);
     let exponent = exponent.clamp(-126.0, 127.0);
-    // Adding and subtracting 1.5 * 2^23 rounds to the nearest integer.
-    let whole = (exponent + 12_582_912.0) - 12_582_912.0;
-    let f = (exponent - whole) * std::f32::consts::LN_2;
+    // Adding 1.5 * 2^23 rounds to the nearest integer, which the low bits then hold.
+    let shifted = exponent + 12_582_912.0;
+    let f = (exponent - (shifted - 12_582_912.0)) * std::f32::consts::LN_2;
     let exp = 1.0
         + f * (1.0
             + f * (0.5
                 + f * (1.0 / 6.0 + f * (1.0 / 24.0 + f * (1.0 / 120.0 + f * (1.0 / 720.0))))));
-    exp * f32::from_bits(((whole as i32 + 127) << 23) as u32)
+    exp * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
 }
 
 #[cfg(test)]
