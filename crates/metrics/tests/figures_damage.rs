@@ -90,8 +90,10 @@ fn the_shared_scratches_and_text_are_found() {
         ("scratch", black, ASKED[0], (0.91, 0.89)),
         ("scratch", white, ("scratches, unasked", UNASKED[0].1), (0.96, 0.72)),
         ("scratch", black, ("scratches, unasked", UNASKED[0].1), (0.95, 0.68)),
-        ("text", white, ASKED[2], (0.97, 0.93)),
-        ("text", black, ASKED[2], (0.95, 0.93)),
+        // As many marks lie away from the text as when a border was marked around these hard letters (0.98, 0.96), but
+        // half as many on it.
+        ("text", white, ASKED[2], (0.96, 0.93)),
+        ("text", black, ASKED[2], (0.93, 0.93)),
         ("text", orange, ASKED[2], (0.99, 0.96)),
     ] {
         let (mut marked, mut right, mut drawn, mut hit) = (0, 0, 0, 0);
