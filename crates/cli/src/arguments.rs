@@ -285,7 +285,7 @@ pub struct CompareArgs {
     /// Unit of MSE (squared) and MAE: 8-bit (white is 255) or nominal (white is 1)
     #[arg(long, default_value = "8-bit")]
     pub unit: String,
-    /// How MS-SSIM halves odd sizes: replicate (piq) or zero (pytorch-msssim)
+    /// How MS-SSIM halves odd sizes: replicate (piq), zero (pytorch-msssim) or drop (torchmetrics)
     #[arg(long, default_value = "replicate")]
     pub pooling: String,
     /// Values outside [0, range]: clip, keep, or auto: clip them if the reference is made of integers,

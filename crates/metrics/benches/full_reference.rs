@@ -4,10 +4,11 @@ use divan::{Bencher, counter::ItemsCount};
 use restora_image::{Context, Image, Size};
 use restora_metrics::MetricError;
 use restora_metrics::full_reference::{
-    CompareOptions, Cosine, DeltaE, Ergas, Euclidean, Gmsd, HaarPsi, HistogramDistance, Mae,
-    Measure, MsGmsd, MsSsim, Mse, Nmi, Nrmse, Psnr, SpectralAngle, Ssim, Uqi, Vif, Window, compare,
-    cosine, delta_e, ergas, euclidean, gmsd, haar_psi, histogram_distance, mae, measure, ms_gmsd,
-    ms_ssim, mse, nmi, nrmse, psnr, spectral_angle, ssim, uqi, vif,
+    CompareOptions, Cosine, DeltaE, Dss, Ergas, Euclidean, Fsim, Gmsd, HaarPsi, HistogramDistance,
+    Mae, Mdsi, Measure, MsGmsd, MsSsim, Mse, Nmi, Nrmse, Psnr, PsnrB, PsnrHvs, SpectralAngle,
+    SrSim, Ssim, Uqi, Vif, Vsi, Window, compare, cosine, delta_e, dss, ergas, euclidean, fsim,
+    gmsd, haar_psi, histogram_distance, mae, mdsi, measure, ms_gmsd, ms_ssim, mse, nmi, nrmse,
+    psnr, psnr_b, psnr_hvs, spectral_angle, sr_sim, ssim, uqi, vif, vsi,
 };
 
 fn main() {
@@ -83,6 +84,13 @@ macro_rules! color {
 }
 
 color! {
+    dss_rgb: dss, Dss;
+    fsim_rgb: fsim, Fsim;
+    mdsi_rgb: mdsi, Mdsi;
+    psnr_b_rgb: psnr_b, PsnrB;
+    psnr_hvs_rgb: psnr_hvs, PsnrHvs;
+    sr_sim_rgb: sr_sim, SrSim;
+    vsi_rgb: vsi, Vsi;
     cosine_rgb: cosine, Cosine;
     delta_e_rgb: delta_e, DeltaE;
     ergas_rgb: ergas, Ergas;

@@ -7,6 +7,7 @@
 mod angular_error;
 pub mod damage;
 mod error;
+pub mod features;
 pub mod full_reference;
 pub mod no_reference;
 mod roc;

@@ -4,9 +4,10 @@
 use restora_image::{Context, Image};
 use restora_metrics::MetricError;
 use restora_metrics::full_reference::{
-    BlackPixels, CompareOptions, Cosine, DeltaE, DeltaEFormula, Ergas, Euclidean, GrayConversion,
-    HistogramDistance, HistogramRule, Measure, SpectralAngle, cosine, delta_e, ergas, euclidean,
-    histogram_distance, measure, spectral_angle,
+    BlackPixels, ChannelMean, CompareOptions, Cosine, DeltaE, DeltaEFormula, Ergas, Euclidean,
+    GrayConversion, HistogramDistance, HistogramRule, Measure, MsSsim, Pooling, Psnr, PsnrB,
+    PsnrHvs, SpectralAngle, SsimBorder, cosine, delta_e, ergas, euclidean, histogram_distance,
+    measure, ms_ssim, psnr, psnr_b, psnr_hvs, spectral_angle,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -44,6 +45,20 @@ fn exchanged(case: Case) -> Case {
     Case { score: Box::new(move |x, y| (case.score)(y, x)), ..case }
 }
 
+/// Its weights are f32.
+fn torchmetrics(key: &str, gray: GrayConversion) -> Case {
+    case(key, SINGLE, move |x, y| {
+        let options = MsSsim {
+            gray,
+            pooling: Pooling::Drop,
+            coarsest: SsimBorder::Reflect101,
+            channels: ChannelMean::Terms,
+            ..MsSsim::default()
+        };
+        ms_ssim(x, y, &options, &Context::default())
+    })
+}
+
 /// Tolerances: `EXACT` where both compute in `f64` from the same integers. `SINGLE`: ours sums
 /// squares and gradients of `f32` rows, or the peer does.
 const EXACT: f64 = 1e-9;
@@ -66,6 +81,8 @@ fn cases() -> Vec<Case> {
                 spectral_angle(x, y, &options, &Context::default())
             })
         },
+        torchmetrics("ms_ssim_gray_torchmetrics", GrayConversion::PillowL),
+        torchmetrics("ms_ssim_rgb_torchmetrics", GrayConversion::None),
         listed("gmsd_gray_piq", Measure::Gmsd, SINGLE),
         // Luma of three channels is rounded to f32 before gradients are taken of it.
         Case { slack: 1e-9, ..listed("gmsd_rgb_piq", Measure::Gmsd, SINGLE) },
@@ -74,6 +91,13 @@ fn cases() -> Vec<Case> {
         listed("ms_gmsd_gray_piq", Measure::MsGmsd, SINGLE),
         exchanged(listed("vif_p_gray_piq", Measure::Vif, EXACT)),
         exchanged(listed("vif_p_rgb_piq", Measure::Vif, EXACT)),
+        listed("fsim_gray_piq", Measure::Fsim, SINGLE),
+        listed("fsimc_rgb_piq", Measure::Fsimc, SINGLE),
+        // The peer was given f32; in f64 it gives ours to 1e-15 on the two pairs furthest off.
+        listed("vsi_rgb_piq", Measure::Vsi, 1e-5),
+        listed("mdsi_rgb_piq", Measure::Mdsi, SINGLE),
+        listed("srsim_gray_piq", Measure::SrSim, SINGLE),
+        listed("dss_gray_piq", Measure::Dss, SINGLE),
         listed("haarpsi_gray_piq", Measure::HaarPsi, EXACT),
         listed("haarpsi_rgb_piq", Measure::HaarPsi, EXACT),
     ];
@@ -176,4 +200,16 @@ fn distance_and_angle_of_two_pictures_keep_the_law_of_cosines() {
     let wanted = (a * a + b * b - c * c) / (2.0 * a * b);
     let got = cosine(&x, &y, &Cosine::default(), &cx).expect("one");
     assert!((got - wanted).abs() < 1e-6, "{got} {wanted}");
+}
+
+#[test]
+fn an_offset_costs_psnr_hvs_the_sensitivity_of_the_mean_and_psnr_b_nothing() {
+    let x = restora_testkit::synthetic(restora_image::Size::new(64, 48));
+    let mut y = x.clone();
+    y.data_mut().iter_mut().for_each(|v| *v += 4.0 / 255.0);
+    let cx = Context::default();
+    let plain = psnr(&x, &y, &Psnr::default(), &cx).expect("one");
+    let visible = psnr_hvs(&x, &y, &PsnrHvs::default(), &cx).expect("one");
+    assert!((visible - (plain - 20.0 * 1.608_443f64.log10())).abs() < 1e-4);
+    assert!(psnr_b(&x, &y, &PsnrB::default(), &cx).expect("one") <= plain + 1e-9);
 }

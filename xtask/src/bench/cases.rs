@@ -273,6 +273,9 @@ fn measures(p: &Pictures) -> Result<Vec<Case<'_>>> {
     Ok(vec![
         listed("msssim/ssim", "SSIM, Gaussian window", Measure::Ssim),
         listed("msssim/ms-ssim", "MS-SSIM", Measure::MsSsim),
+        listed("piq/fsim", "FSIM", Measure::Fsim),
+        listed("piq/sr-sim", "SR-SIM", Measure::SrSim),
+        listed("piq/dss", "DSS", Measure::Dss),
         listed("piq/gmsd", "GMSD", Measure::Gmsd),
         listed("piq/ms-gmsd", "MS-GMSD", Measure::MsGmsd),
         listed("piq/vif", "VIF, pixel domain", Measure::Vif),

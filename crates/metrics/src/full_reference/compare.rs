@@ -64,9 +64,9 @@ pub const INFO: OpInfo = OpInfo {
         param("border", "valid | reflect | reflect101", "\"valid\"", "which SSIM windows count"),
         param(
             "pooling",
-            "replicate | zero",
+            "replicate | zero | drop",
             "\"replicate\"",
-            "MS-SSIM at odd sizes: as piq, or as pytorch-msssim",
+            "MS-SSIM at odd sizes: as piq, pytorch-msssim or torchmetrics",
         ),
     ],
 };
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(Ok(got.psnr), psnr(&x, &y, &Psnr { gray, out_of_range, range }, &cx));
         let options = Ssim { gray, out_of_range, range, window, border };
         assert_eq!(got.ssim, ssim(&x, &y, &options, &cx).ok());
-        let options = MsSsim { gray, out_of_range, range, pooling };
+        let options = MsSsim { gray, out_of_range, range, pooling, ..MsSsim::default() };
         assert_eq!(got.ms_ssim, ms_ssim(&x, &y, &options, &cx).ok());
     }
 

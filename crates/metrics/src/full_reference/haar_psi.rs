@@ -16,7 +16,9 @@
 //! doi:10.1016/j.image.2017.11.001.
 
 use super::conventions::{measure_options, require_positive};
-use super::maps::{LUMA, Map, YIQ_I, YIQ_Q, halved, luma, mixed, rgb_planes, similarity, sum_rows};
+use super::maps::{
+    LUMA, Map, Outside, YIQ_I, YIQ_Q, luma, mixed, pooled, rgb_planes, similarity, sum_rows,
+};
 use crate::MetricError;
 use restora_image::{ColorSpace, Context, Image, OpError};
 
@@ -85,7 +87,8 @@ struct Responses {
 
 impl Responses {
     fn of(image: &Image, range: f64, cx: &Context) -> Result<Self, MetricError> {
-        let half = |map: Map| halved(&map, cx);
+        let margin = (0, (image.size().w() % 2).max(image.size().h() % 2));
+        let half = |map: Map| pooled(&map, 2, margin, Outside::Zero, cx);
         let (luma, chroma) = if image.space() == ColorSpace::Gray {
             (half(luma(image, "HaarPSI", range, cx)?)?, None)
         } else {

@@ -24,6 +24,13 @@ pub(super) struct Map {
     pub data: Vec<f64>,
 }
 
+/// What lies outside a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outside {
+    Zero,
+    Replicate,
+}
+
 impl Map {
     /// Filled row by row.
     pub(super) fn build(
@@ -44,6 +51,12 @@ impl Map {
 
     pub(super) fn row(&self, y: usize) -> &[f64] {
         &self.data[y * self.width..][..self.width]
+    }
+
+    /// Least and largest value.
+    pub(super) fn extremes(&self) -> (f64, f64) {
+        let start = (f64::INFINITY, f64::NEG_INFINITY);
+        self.data.iter().fold(start, |(low, high), &v| (low.min(v), high.max(v)))
     }
 }
 
@@ -120,14 +133,79 @@ pub(super) fn luma(
     Ok(mixed(rgb_planes(image, op)?, LUMA, range, cx)?)
 }
 
-/// Means of 2 x 2 values; if a size is odd, zeros follow the last row and column.
-pub(super) fn halved(map: &Map, cx: &Context) -> Result<Map, OpError> {
+/// Means of `k x k` values, the map lengthened by `before` and `after` in both directions; what does
+/// not fill a cell is left out.
+pub(super) fn pooled(
+    map: &Map,
+    k: usize,
+    (before, after): (usize, usize),
+    outside: Outside,
+    cx: &Context,
+) -> Result<Map, OpError> {
+    if k == 1 && before + after == 0 {
+        return Ok(map.clone());
+    }
+    let scale = 1.0 / (k * k) as f64;
     let (w, h) = (map.width, map.height);
-    Map::build(w.div_ceil(2), h.div_ceil(2), cx, |y, out| {
-        for row in (2 * y..2 * y + 2).filter(|row| *row < h) {
-            for (out, cell) in out.iter_mut().zip(map.row(row).chunks(2)) {
-                *out += cell.iter().sum::<f64>() / 4.0;
+    if before + after == 0 {
+        return Map::build(w / k, h / k, cx, |y, out| {
+            for row in k * y..k * (y + 1) {
+                for (out, cell) in out.iter_mut().zip(map.row(row).chunks_exact(k)) {
+                    *out += cell.iter().sum::<f64>();
+                }
             }
+            for v in out.iter_mut() {
+                *v *= scale;
+            }
+        });
+    }
+    let (across, down) = ((w + before + after) / k, (h + before + after) / k);
+    let at = |i: usize, n: usize| -> Option<usize> {
+        let inside = i.checked_sub(before).filter(|i| *i < n);
+        match outside {
+            Outside::Zero => inside,
+            Outside::Replicate => Some(i.saturating_sub(before).min(n - 1)),
+        }
+    };
+    Map::build(across, down, cx, |y, out| {
+        for row in (k * y..k * (y + 1)).filter_map(|row| at(row, h)) {
+            let row = map.row(row);
+            for (x, out) in out.iter_mut().enumerate() {
+                *out += (k * x..k * (x + 1)).filter_map(|i| Some(row[at(i, w)?])).sum::<f64>();
+            }
+        }
+        for v in out.iter_mut() {
+            *v *= scale;
+        }
+    })
+}
+
+/// By what factor some measures shrink a picture first: the shorter side over 256, rounded (half to
+/// even, as Python does; MATLAB rounds half up), at least 1.
+pub(super) fn shrinkage(width: usize, height: usize) -> usize {
+    let ratio = width.min(height) as f64 / 256.0;
+    (ratio.round_ties_even() as usize).max(1)
+}
+
+/// Magnitude of the gradient by 3 x 3 differences whose three rows weigh `side`, `center`, `side`;
+/// zeros outside.
+pub(super) fn gradient(map: &Map, side: f64, center: f64, cx: &Context) -> Result<Map, OpError> {
+    let (w, h) = (map.width, map.height);
+    let nothing = vec![0.0; w];
+    Map::build(w, h, cx, |y, out| {
+        let row = |y: Option<usize>| y.filter(|y| *y < h).map_or(&nothing[..], |y| map.row(y));
+        let (up, here, down) = (row(y.checked_sub(1)), row(Some(y)), row(Some(y + 1)));
+        // Sums down and differences along columns, with a zero on both sides.
+        let (mut sums, mut slopes) = (vec![0.0; w + 2], vec![0.0; w + 2]);
+        for x in 0..w {
+            sums[x + 1] = side * (up[x] + down[x]) + center * here[x];
+            slopes[x + 1] = down[x] - up[x];
+        }
+        let (sums, slopes, out) = (&sums[..w + 2], &slopes[..w + 2], &mut out[..w]);
+        for x in 0..w {
+            let dx = sums[x + 2] - sums[x];
+            let dy = side * (slopes[x] + slopes[x + 2]) + center * slopes[x + 1];
+            out[x] = (dx * dx + dy * dy).sqrt();
         }
     })
 }

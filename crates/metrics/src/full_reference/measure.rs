@@ -3,13 +3,13 @@
 //!
 //! Reference: none of its own; that of each measure is in its file.
 
-use super::conventions::Pair;
+use super::conventions::{GrayConversion, Pair};
 use super::{
-    ColorDifference, CompareOptions, Cosine, DeltaE, DeltaEFormula, Ergas, Euclidean, Gmsd,
-    HaarPsi, HistogramDistance, HistogramRule, Mae, MsGmsd, MsSsim, Mse, Nmi, Nrmse, Psnr,
-    SpectralAngle, Ssim, Uqi, Vif, cosine, delta_e, ergas, euclidean, gmsd, haar_psi,
-    histogram_distance, mae, ms_gmsd, ms_ssim, mse, nmi, nrmse, psnr, spectral_angle, ssim, uqi,
-    vif,
+    ColorDifference, CompareOptions, Cosine, DeltaE, DeltaEFormula, Dss, Ergas, Euclidean, Fsim,
+    Gmsd, HaarPsi, HistogramDistance, HistogramRule, Mae, Masking, Mdsi, MsGmsd, MsSsim, Mse, Nmi,
+    Nrmse, Psnr, PsnrB, PsnrHvs, SpectralAngle, SrSim, Ssim, Uqi, Vif, Vsi, cosine, delta_e, dss,
+    ergas, euclidean, fsim, gmsd, haar_psi, histogram_distance, mae, mdsi, ms_gmsd, ms_ssim, mse,
+    nmi, nrmse, psnr, psnr_b, psnr_hvs, spectral_angle, sr_sim, ssim, uqi, vif, vsi,
 };
 use crate::MetricError;
 use restora_image::{Context, Image};
@@ -102,6 +102,15 @@ measures! {
     Gmsd, "gmsd", "GMSD", Lower, Some(0.0), Symmetric, Any;
     MsGmsd, "ms-gmsd", "MS-GMSD", Lower, Some(0.0), Symmetric, Any;
     Vif, "vif", "VIF", Higher, Some(1.0), Ordered, Any;
+    Fsim, "fsim", "FSIM", Higher, Some(1.0), Symmetric, Any;
+    Fsimc, "fsimc", "FSIMc", Higher, Some(1.0), Symmetric, Color;
+    Vsi, "vsi", "VSI", Higher, Some(1.0), Symmetric, Any;
+    Mdsi, "mdsi", "MDSI", Lower, Some(0.0), Ordered, Any;
+    SrSim, "sr-sim", "SR-SIM", Higher, Some(1.0), Symmetric, Any;
+    Dss, "dss", "DSS", Higher, Some(1.0), Symmetric, Any;
+    PsnrB, "psnr-b", "PSNR-B dB", Higher, None, Ordered, Any;
+    PsnrHvs, "psnr-hvs", "PSNR-HVS dB", Higher, Some(f64::INFINITY), Symmetric, Any;
+    PsnrHvsM, "psnr-hvs-m", "PSNR-HVS-M dB", Higher, Some(f64::INFINITY), Symmetric, Any;
     HaarPsi, "haar-psi", "HaarPSI", Higher, Some(1.0), Symmetric, Any;
     DeltaE76, "delta-e-76", "delta E 76", Lower, Some(0.0), Symmetric, Any;
     DeltaE94, "delta-e-94", "delta E 94", Lower, Some(0.0), Ordered, Any;
@@ -204,6 +213,22 @@ impl Measure {
             Self::Gmsd => gmsd(x, y, &Gmsd { range, ..Gmsd::default() }, cx),
             Self::MsGmsd => ms_gmsd(x, y, &MsGmsd { range, ..MsGmsd::default() }, cx),
             Self::Vif => vif(x, y, &Vif { range, ..Vif::default() }, cx),
+            Self::Fsim => {
+                let gray = GrayConversion::Bt601;
+                fsim(x, y, &Fsim { gray, range, ..Fsim::default() }, cx)
+            }
+            Self::Fsimc if x.channels() == 1 => Err(MetricError::ColorOnly { metric: "FSIMc" }),
+            Self::Fsimc => fsim(x, y, &Fsim { range, ..Fsim::default() }, cx),
+            Self::Vsi => vsi(x, y, &Vsi { range, ..Vsi::default() }, cx),
+            Self::Mdsi => mdsi(x, y, &Mdsi { range, ..Mdsi::default() }, cx),
+            Self::SrSim => sr_sim(x, y, &SrSim { range, ..SrSim::default() }, cx),
+            Self::Dss => dss(x, y, &Dss { range, ..Dss::default() }, cx),
+            Self::PsnrB => psnr_b(x, y, &PsnrB { range, ..PsnrB::default() }, cx),
+            Self::PsnrHvs => {
+                let masking = Masking::Off;
+                psnr_hvs(x, y, &PsnrHvs { range, masking, ..PsnrHvs::default() }, cx)
+            }
+            Self::PsnrHvsM => psnr_hvs(x, y, &PsnrHvs { range, ..PsnrHvs::default() }, cx),
             Self::HaarPsi => haar_psi(x, y, &HaarPsi { range, ..HaarPsi::default() }, cx),
             Self::DeltaE76 => color(DeltaEFormula::Cie1976).map(mean),
             Self::DeltaE94 => color(DeltaEFormula::Cie1994).map(mean),

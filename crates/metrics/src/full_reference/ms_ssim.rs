@@ -11,13 +11,17 @@
 //! halving averages 2 x 2 pixels. The paper's eq. (7) with `alpha_M = beta_M = gamma_M`. Color
 //! images score the mean over their channels. Cost: 4/3 of SSIM.
 //!
+//! torchmetrics differs by up to 0.03: its coarsest scale counts windows about every pixel, the image
+//! mirrored (`coarsest: reflect101`), and of color it averages the terms of each scale over the
+//! channels before the powers (`channels: terms`); odd sizes lose a line (`pooling: drop`).
+//!
 //! Reference: Z. Wang, E. P. Simoncelli, A. C. Bovik, "Multiscale structural similarity for image
 //! quality assessment", Asilomar 2003, doi:10.1109/ACSSC.2003.1292216.
 
 use super::conventions::{GrayConversion, OutOfRange, Pair};
-use super::ssim::{Window, similarity};
+use super::ssim::{SsimBorder, Window, padded, similarity};
 use crate::MetricError;
-use restora_image::{Context, Image, Plane, PlaneRef, Size};
+use restora_image::{Border, Context, Image, Plane, PlaneRef, Size};
 use serde::{Deserialize, Serialize};
 
 /// The paper's exponents, finest scale first (section 3.2).
@@ -34,6 +38,19 @@ pub enum Pooling {
     Replicate,
     /// Zeros on both sides of an odd direction, averaged with: pytorch-msssim.
     Zero,
+    /// The last column and row of an odd direction are left out: torchmetrics.
+    Drop,
+}
+
+/// Where the channels of a color image are averaged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChannelMean {
+    /// Each has a score, and these are averaged: piq, pytorch-msssim.
+    #[default]
+    Scores,
+    /// The terms of each scale are averaged before the powers: torchmetrics.
+    Terms,
 }
 
 /// Options of [`ms_ssim()`].
@@ -48,6 +65,10 @@ pub struct MsSsim {
     pub range: f64,
     /// How odd sizes are halved.
     pub pooling: Pooling,
+    /// Which windows count at the coarsest scale.
+    pub coarsest: SsimBorder,
+    /// Where the channels are averaged.
+    pub channels: ChannelMean,
 }
 
 impl Default for MsSsim {
@@ -57,6 +78,8 @@ impl Default for MsSsim {
             out_of_range: OutOfRange::Keep,
             range: 1.0,
             pooling: Pooling::Replicate,
+            coarsest: SsimBorder::Valid,
+            channels: ChannelMean::Scores,
         }
     }
 }
@@ -72,35 +95,53 @@ pub fn ms_ssim(
     options: &MsSsim,
     cx: &Context,
 ) -> Result<f64, MetricError> {
-    let MsSsim { gray, out_of_range, range, pooling } = *options;
+    let MsSsim { gray, out_of_range, range, .. } = *options;
     let pair = Pair::new(reference, distorted, gray, out_of_range, range)?;
     pair.require("MS-SSIM", LEAST)?;
-    let mut sum = 0.0;
+    let mut channels = Vec::new();
     for (x, y) in pair.reference.planes().zip(pair.distorted.planes()) {
-        sum += over_scales(x, y, range, pooling, cx)?;
+        channels.push(terms(x, y, options, cx)?);
     }
-    Ok(sum / pair.channels() as f64)
+    let n = channels.len() as f64;
+    Ok(match options.channels {
+        ChannelMean::Scores => channels.iter().map(product).sum::<f64>() / n,
+        ChannelMean::Terms => {
+            product(&std::array::from_fn(|j| channels.iter().map(|c| c[j]).sum::<f64>() / n))
+        }
+    })
 }
 
-fn over_scales(
-    x: PlaneRef,
-    y: PlaneRef,
-    range: f64,
-    pooling: Pooling,
-    cx: &Context,
-) -> Result<f64, MetricError> {
-    let (coarsest, finer) = WEIGHTS.split_last().expect("five weights");
-    let mut product = 1.0;
+/// Means that a power is taken of, finest scale first.
+type Terms = [f64; WEIGHTS.len()];
+
+fn product(terms: &Terms) -> f64 {
+    terms.iter().zip(WEIGHTS).map(|(term, weight)| positive(*term).powf(weight)).product()
+}
+
+fn terms(x: PlaneRef, y: PlaneRef, options: &MsSsim, cx: &Context) -> Result<Terms, MetricError> {
+    let mut terms = [0.0; WEIGHTS.len()];
+    let (coarsest, finer) = terms.split_last_mut().expect("five weights");
     let mut scale: Option<(Plane, Plane)> = None;
-    for weight in finer {
+    for term in finer {
         let (x, y) = scale.as_ref().map_or((x, y), |(x, y)| (x.as_ref(), y.as_ref()));
-        let means = similarity(x, y, Window::Gaussian, range, cx)?;
-        product *= positive(means.contrast).powf(*weight);
-        scale = Some((halved(x, pooling), halved(y, pooling)));
+        *term = similarity(x, y, Window::Gaussian, options.range, cx)?.contrast;
+        scale = Some((halved(x, options.pooling), halved(y, options.pooling)));
     }
     let (x, y) = scale.as_ref().map_or((x, y), |(x, y)| (x.as_ref(), y.as_ref()));
-    let means = similarity(x, y, Window::Gaussian, range, cx)?;
-    Ok(product * positive(means.ssim).powf(*coarsest))
+    let border = match options.coarsest {
+        SsimBorder::Valid => None,
+        SsimBorder::Reflect => Some(Border::Reflect),
+        SsimBorder::Reflect101 => Some(Border::Reflect101),
+    };
+    let means = if let Some(border) = border {
+        let wide = |plane| padded(plane, Window::Gaussian.taps() as usize / 2, border);
+        let (x, y) = (wide(x), wide(y));
+        similarity(x.as_ref(), y.as_ref(), Window::Gaussian, options.range, cx)?
+    } else {
+        similarity(x, y, Window::Gaussian, options.range, cx)?
+    };
+    *coarsest = means.ssim;
+    Ok(terms)
 }
 
 /// A negative mean counts as 0; NaN stays NaN, which `max` would hide.
@@ -120,6 +161,7 @@ fn halved(plane: PlaneRef, pooling: Pooling) -> Plane {
             ((pad, w.div_ceil(2)), (pad, h.div_ceil(2)))
         }
         Pooling::Zero => ((w % 2, w.div_ceil(2)), (h % 2, h.div_ceil(2))),
+        Pooling::Drop => ((0, w / 2), (0, h / 2)),
     };
     let size = Size::new(across as u32, down as u32);
     let outside = if pooling == Pooling::Zero { 0.0 } else { 1.0 };
@@ -165,6 +207,7 @@ mod tests {
         let (px, py) = match pooling {
             Pooling::Replicate => ((w % 2).max(h % 2), (w % 2).max(h % 2)),
             Pooling::Zero => (w % 2, h % 2),
+            Pooling::Drop => (0, 0),
         };
         // pytorch-msssim pads both sides, piq only left and top; cells that do not fit are dropped.
         let both = isize::from(pooling == Pooling::Zero);
@@ -183,10 +226,10 @@ mod tests {
     }
 
     #[test]
-    fn halving_odd_and_even_sizes_follows_both_peers() {
+    fn halving_odd_and_even_sizes_follows_the_peers() {
         for (w, h) in [(8, 6), (9, 7), (9, 6), (8, 7), (1, 1), (2, 1), (1, 2)] {
             let image = synthetic(Size::new(w, h));
-            for pooling in [Pooling::Replicate, Pooling::Zero] {
+            for pooling in [Pooling::Replicate, Pooling::Zero, Pooling::Drop] {
                 let got = halved(image.plane(0), pooling);
                 let wanted = halved_oracle(image.plane(0), pooling);
                 assert_eq!(got.size, wanted.size, "{w}x{h} {pooling:?}");
@@ -207,6 +250,20 @@ mod tests {
         let y = noisy(&x, 0.1, 8);
         assert_eq!(score_of(&y, &x, &options), scores[1]);
         assert_eq!(ms_ssim(&x, &y, &options, &Context::with_threads(3)), Ok(scores[1]));
+    }
+
+    #[test]
+    fn one_channel_has_one_mean_and_mirrored_windows_change_the_coarsest_scale_only() {
+        let x = synthetic(Size::new(176, 165));
+        let y = noisy(&x, 0.1, 8);
+        let plain = MsSsim::default();
+        let terms_first = MsSsim { channels: ChannelMean::Terms, ..plain };
+        assert_eq!(score_of(&x, &y, &terms_first), score_of(&x, &y, &plain));
+        let mirrored = MsSsim { coarsest: SsimBorder::Reflect101, ..plain };
+        let of = |o: &MsSsim| terms(x.plane(0), y.plane(0), o, &Context::default()).unwrap();
+        let (a, b) = (of(&plain), of(&mirrored));
+        assert_eq!(a[..4], b[..4]);
+        assert!(a[4] != b[4] && score_of(&x, &x, &mirrored) == 1.0);
     }
 
     #[test]

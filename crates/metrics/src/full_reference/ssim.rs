@@ -125,7 +125,7 @@ pub fn ssim(
     Ok(sum / pair.channels() as f64)
 }
 
-fn padded(plane: PlaneRef, margin: usize, border: Border) -> Plane {
+pub(super) fn padded(plane: PlaneRef, margin: usize, border: Border) -> Plane {
     let (w, h) = (plane.width(), plane.height());
     let place = |i: usize, n| border.index(i as isize - margin as isize, n).unwrap_or(0);
     let columns: Vec<usize> = (0..w + 2 * margin).map(|x| place(x, w)).collect();

@@ -52,17 +52,21 @@ fn no_measure_finds_a_noisy_image_better_than_the_reference_and_more_noise_is_wo
 
 #[test]
 fn the_symmetric_measures_are_those_that_do_not_change_with_the_order() {
+    let mut changed = std::collections::BTreeSet::new();
     for x in pictures() {
         let y = noisy(&x, 0.1, 7);
         let (there, back) = (scores(&x, &y), scores(&y, &x));
         for measure in Measure::ALL {
             let (Some(a), Some(b)) = (there.get(*measure), back.get(*measure)) else { continue };
-            let same = (a - b).abs() <= 1e-9 * a.abs();
-            let facts = measure.facts();
-            // Gray has no chroma, of which CIE 1994 takes the reference's.
-            let no_chroma = facts.name.starts_with("delta-e-94") && x.channels() == 1;
-            assert_eq!(same, facts.symmetric || no_chroma, "{}: {a} {b}", facts.name);
+            // FSIM transforms both in one go, in `f32`.
+            if (a - b).abs() > 1e-6 * a.abs() {
+                changed.insert(*measure);
+            }
         }
+    }
+    for measure in Measure::ALL {
+        let wanted = !measure.facts().symmetric;
+        assert_eq!(changed.contains(measure), wanted, "{}", measure.facts().name);
     }
 }
 
@@ -159,5 +163,12 @@ fn infos_list_every_option_with_its_default() {
     assert_info_matches(&Nrmse::INFO, &Nrmse::default());
     assert_info_matches(&SpectralAngle::INFO, &SpectralAngle::default());
     assert_info_matches(&Uqi::INFO, &Uqi::default());
+    assert_info_matches(&Dss::INFO, &Dss::default());
+    assert_info_matches(&Fsim::INFO, &Fsim::default());
+    assert_info_matches(&Mdsi::INFO, &Mdsi::default());
+    assert_info_matches(&PsnrB::INFO, &PsnrB::default());
+    assert_info_matches(&PsnrHvs::INFO, &PsnrHvs::default());
+    assert_info_matches(&SrSim::INFO, &SrSim::default());
+    assert_info_matches(&Vsi::INFO, &Vsi::default());
     assert_info_matches(&Vif::INFO, &Vif::default());
 }

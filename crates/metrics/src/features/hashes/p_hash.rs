@@ -1,0 +1,41 @@
+//! Perceptual hash (pHash): which of the 8 x 8 lowest DCT coefficients of 32 x 32 pixels are above
+//! their median.
+//!
+//! Reference: none of its own: imagehash's `phash`, after C. Zauner, "Implementation and benchmarking of
+//! perceptual image hash functions", 2010; compared with others in H. Farid, "An overview of perceptual
+//! hashing", doi:10.54501/jots.v1i1.24.
+
+use super::PerceptualHash;
+use super::pillow::{gray, resized};
+use crate::MetricError;
+use restora_image::Image;
+
+const SIDE: usize = 32;
+const LOW: usize = 8;
+
+/// Perceptual hash by the DCT.
+///
+/// # Errors
+/// If the image is empty, or neither gray nor RGB.
+pub fn p_hash(image: &Image) -> Result<PerceptualHash, MetricError> {
+    let small = resized(&gray(image)?, SIDE, SIDE);
+    // The unnormalized DCT-II: a common factor does not move the median.
+    let wave = |k: usize, i: usize| {
+        (std::f64::consts::PI * (k * (2 * i + 1)) as f64 / (2 * SIDE) as f64).cos()
+    };
+    let waves: Vec<[f64; SIDE]> = (0..LOW).map(|k| std::array::from_fn(|i| wave(k, i))).collect();
+    let mut low = [0.0; LOW * LOW];
+    for (u, across) in waves.iter().enumerate() {
+        let rows: [f64; SIDE] = std::array::from_fn(|y| {
+            let row = &small.pixels[y * SIDE..][..SIDE];
+            row.iter().zip(across).map(|(p, c)| f64::from(*p) * c).sum()
+        });
+        for (v, down) in waves.iter().enumerate() {
+            low[v * LOW + u] = rows.iter().zip(down).map(|(r, c)| r * c).sum();
+        }
+    }
+    let mut sorted = low;
+    sorted.sort_unstable_by(f64::total_cmp);
+    let median = f64::midpoint(sorted[LOW * LOW / 2 - 1], sorted[LOW * LOW / 2]);
+    Ok(PerceptualHash::of_bits(low.into_iter().map(|c| c > median)))
+}
