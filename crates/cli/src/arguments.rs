@@ -31,6 +31,12 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Score distorted pictures against their references
     Compare(CompareArgs),
+    /// Find duplicates: equal files, equal pixels, and crops, turns, resizes and other copies
+    #[command(after_help = DEDUPE_HELP)]
+    Dedupe(DedupeArgs),
+    /// Find what two pictures have in common, and how one maps onto the other
+    #[command(after_help = MATCH_HELP)]
+    Match(MatchArgs),
     /// List methods with their options and papers
     Methods(MethodsArgs),
     /// Train a net on your own pictures
@@ -70,6 +76,21 @@ Examples:
   restora restore in -o out --dry-run > plan.json && restora restore in -o out --pipeline plan.json
 
 `restora methods` lists every method with its options.";
+
+const DEDUPE_HELP: &str = "\
+Examples:
+  restora dedupe photos --report duplicates.html
+  restora dedupe photos --json > duplicates.json
+
+Nothing is moved or deleted. Of each cluster the picture of most pixels is marked as the one to keep.";
+
+const MATCH_HELP: &str = "\
+Examples:
+  restora match a.jpg b.jpg --picture matches.png
+  restora match page.png scan.jpg --json > map.json
+
+Keypoints and descriptors are SIFT's; the homography is found by RANSAC, and is given only where chance
+does not explain it.";
 
 const DEGRADE_HELP: &str = "\
 Examples:
@@ -236,6 +257,70 @@ pub struct InspectArgs {
     /// No progress
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct DedupeArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Write the clusters side by side as an HTML page
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Print pictures, pairs and clusters as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Keypoints of each picture that are compared, 16 to 1000
+    #[arg(long, value_name = "N", default_value_t = 120)]
+    pub keypoints: u32,
+    /// Least probability that two pictures are of one source
+    #[arg(long, value_name = "P", default_value_t = 0.99)]
+    pub probability: f64,
+    /// Threads [default: all]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// No progress
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct MatchArgs {
+    /// One picture
+    #[arg(value_name = "FIRST")]
+    pub first: PathBuf,
+    /// The other
+    #[arg(value_name = "SECOND")]
+    pub second: PathBuf,
+    /// Draw both side by side with lines between the matches (.png or .svg)
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
+    /// Replace an existing picture
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Print everything, each match too, as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How descriptors are normalized: root-sift, sift
+    #[arg(long, default_value = "root-sift")]
+    pub descriptor: String,
+    /// Keep only so many keypoints of each picture, those of highest contrast; 0 keeps all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub max_keypoints: u32,
+    /// The nearest descriptor must be nearer than this times the second nearest
+    #[arg(long, default_value_t = 0.8)]
+    pub ratio: f64,
+    /// Both must be nearest to each other
+    #[arg(long)]
+    pub mutual: bool,
+    /// Largest error of a match that agrees, in pixels of the second picture
+    #[arg(long, value_name = "PX", default_value_t = 3.0)]
+    pub threshold: f64,
+    /// Seed of the random draws
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Threads [default: all]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
 }
 
 #[derive(Args, Debug)]

@@ -8,10 +8,12 @@ mod arguments;
 mod compare;
 mod compare_part;
 mod constancy;
+mod dedupe;
 mod device;
 mod inspect;
 mod learned;
 mod learning_arguments;
+mod matching;
 mod methods;
 mod model;
 mod progress;
@@ -41,6 +43,8 @@ fn main() -> ExitCode {
         Command::Degrade(args) => restore::degrade(args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Dedupe(args) => dedupe::run(&args),
+        Command::Match(args) => matching::run(&args),
         Command::Methods(args) => methods::methods(&args),
         Command::Train(args) => train::run(&args),
         Command::Reconstruct(args) => learned::reconstruct(&args),

@@ -24,6 +24,11 @@ impl Bar {
         Self { bar, failed: AtomicU64::new(0) }
     }
 
+    /// One more is done.
+    pub fn step(&self) {
+        self.bar.inc(1);
+    }
+
     /// Removes the bar.
     pub fn clear(&self) {
         self.bar.finish_and_clear();

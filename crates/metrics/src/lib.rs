@@ -11,6 +11,8 @@ pub mod features;
 pub mod full_reference;
 pub mod no_reference;
 mod roc;
+pub mod search;
+pub mod sets;
 
 pub use angular_error::{recovery_error, reproduction_error};
 pub use error::MetricError;

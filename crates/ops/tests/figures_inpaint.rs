@@ -37,20 +37,26 @@ fn scores(inpaint: Inpainter) -> [f64; 5] {
 
 /// Mean over the first eight images of Kodak500.
 fn score(inpaint: Inpainter, name: &str) -> f64 {
-    let images = set("Kodak500");
-    {
-        let mask = mask(name);
-        let each = images.iter().take(8).map(|(_, clean)| {
-            let mut damaged = clean.clone();
-            for (i, v) in damaged.data_mut().iter_mut().enumerate() {
-                if mask.data()[i % mask.data().len()] {
-                    *v = f32::NAN;
-                }
+    mean(&each(inpaint, name))
+}
+
+fn mean(scores: &[f64]) -> f64 {
+    scores.iter().sum::<f64>() / scores.len() as f64
+}
+
+/// Of each of the first eight images of Kodak500.
+fn each(inpaint: Inpainter, name: &str) -> Vec<f64> {
+    let mask = mask(name);
+    let score = |(_, clean): &(_, Image)| {
+        let mut damaged = clean.clone();
+        for (i, v) in damaged.data_mut().iter_mut().enumerate() {
+            if mask.data()[i % mask.data().len()] {
+                *v = f32::NAN;
             }
-            psnr_inside(clean, &inpaint(&damaged, &mask).expect("filled"), &mask)
-        });
-        each.sum::<f64>() / 8.0
-    }
+        }
+        psnr_inside(clean, &inpaint(&damaged, &mask).expect("filled"), &mask)
+    };
+    set("Kodak500").iter().take(8).map(score).collect()
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are the result")]
@@ -91,8 +97,13 @@ fn biharmonic_is_at_its_peers_rows() {
 fn hbe_reaches_what_was_wanted_but_for_four_fifths() {
     let cx = Context::default();
     let run = |i: &Image, m: &Mask| hbe(i, m, &Hbe::default(), &cx);
-    // What was wanted, but for four fifths of the pixels missing: there 27.8, and 27.3 was measured.
-    assert_at_least("hbe", scores(&run), [30.5, 27.3, 28.3, 25.6, 20.5]);
+    let sparse = each(&run, "random80");
+    // What was wanted, but for four fifths of the pixels missing: there 27.8, and 27.38 was measured.
+    let got = MASKS.map(|name| if name == "random80" { mean(&sparse) } else { score(&run, name) });
+    assert_at_least("hbe", got, [30.5, 27.37, 28.3, 25.6, 20.5]);
+    // The peer's row of four fifths, 27.82, has the first four images only: scikit-image, biharmonic.
+    println!("hbe, four fifths, each image: {sparse:.2?}; first four {:.3}", mean(&sparse[..4]));
+    assert!(mean(&sparse[..4]) >= 27.82 + 1.0);
 }
 
 #[test]

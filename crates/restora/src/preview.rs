@@ -138,6 +138,14 @@ fn overlay(mask: &Mask) -> Result<String, Error> {
     Ok(base64::engine::general_purpose::STANDARD.encode(bytes))
 }
 
+/// A small picture of the whole, as base64 of a JPEG file.
+///
+/// # Errors
+/// If it cannot be encoded.
+pub fn small(raster: &Raster) -> Result<String, Error> {
+    jpeg(&thumbnail(raster))
+}
+
 fn jpeg(image: &Image) -> Result<String, Error> {
     let mut opaque = image.clone();
     opaque.alpha = None;

@@ -21,7 +21,7 @@ const SLOW_MS: f64 = 1000.0;
 const TURN_MS: f64 = 60.0;
 const MAX_RUNS: f64 = 300.0;
 
-/// Peers that need PyTorch, which `requirements.txt` leaves out for its size: measured if named.
+/// Peers that need `PyTorch`, which `requirements.txt` leaves out for its size: measured if named.
 const TORCH: [&str; 2] = ["piq", "msssim"];
 
 /// Measures every chosen case and writes the table.

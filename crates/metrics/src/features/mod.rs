@@ -1,3 +1,18 @@
-//! What describes one picture by numbers, so that pictures can be found again.
+//! Descriptions of one image, or of places in it, that can be compared.
 
+mod gabor;
 pub mod hashes;
+mod hog;
+mod homography;
+mod keypoint_code;
+mod lbp;
+mod matching;
+mod sift;
+
+pub use gabor::{Gabor, GaborEnergy, INFO as GABOR_INFO, gabor};
+pub use hog::{Hog, INFO as HOG_INFO, hog};
+pub use homography::{Homography, HomographyFit, homography};
+pub use keypoint_code::{keypoint_code, mirrored};
+pub use lbp::{INFO as LBP_INFO, Lbp, lbp};
+pub use matching::{Match, Matching, matching};
+pub use sift::{DescriptorKind, INFO as SIFT_INFO, Keypoint, Sift, SiftFeatures, sift};

@@ -166,7 +166,7 @@ mod tests {
         for window in [Window::Gaussian, Window::Uniform] {
             for border in [SsimBorder::Valid, SsimBorder::Reflect, SsimBorder::Reflect101] {
                 for unit in [Unit::Nominal, Unit::EightBit] {
-                    let options = CompareOptions { window, border, unit, ..Default::default() };
+                    let options = CompareOptions { unit, window, border, ..Default::default() };
                     let cx = Context::default();
                     let whole = compare(&clean, &noise, &options, &cx).unwrap();
                     let found = compare_within(&clean, &noise, &all, &options, &cx).unwrap();

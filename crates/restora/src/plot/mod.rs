@@ -11,6 +11,7 @@ mod axis;
 mod font;
 mod grid;
 mod line_chart;
+mod matches;
 mod picture;
 mod raster;
 mod scatter;
@@ -19,6 +20,7 @@ mod svg;
 
 pub use grid::{Cell, Content, GridRow, ImageGrid};
 pub use line_chart::{LineChart, Scale, Series};
+pub use matches::MatchPlot;
 pub use picture::Picture;
 pub use scatter::{Point, Scatter};
 pub use scene::Scene;
