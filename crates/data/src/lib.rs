@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Sets of pictures to train on, in folders, archives and array files, are a [`Dataset`]; tables
-//! of codes go out through a [`TableWriter`].
+//! of codes go out through a [`TableWriter`] and come back through a [`TableReader`].
 //!
 //! Invariants:
 //! - the header is read and checked against [`Limits`] before anything of the picture's size is
@@ -55,5 +55,5 @@ pub use format::{Format, sniff};
 pub use limits::{Header, Limits};
 pub use meta::{Density, DensityUnit, FileMeta, JpegDetail, PngDetail, PnmDetail, TiffDetail};
 pub use salvage::{Damage, Salvaged, salvage, salvage_header};
-pub use table::{TableFormat, TableLabels, TableWriter};
+pub use table::{TableFormat, TableLabels, TableReader, TableWriter};
 pub use walk::{Entry, Input, Source, Walk, walk};

@@ -65,7 +65,7 @@ impl OpInfo {
 }
 
 /// One option of an operation.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ParamInfo {
     /// Rust field = JSON key = command-line key.
     pub name: &'static str,
@@ -79,4 +79,16 @@ pub struct ParamInfo {
     pub default: &'static str,
     /// One line of documentation.
     pub doc: &'static str,
+}
+
+impl ParamInfo {
+    /// An option without a letter and without a unit.
+    pub const fn plain(
+        name: &'static str,
+        range: &'static str,
+        default: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        Self { name, symbol: "", unit: "", range, default, doc }
+    }
 }

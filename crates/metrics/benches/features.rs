@@ -3,8 +3,8 @@
 use divan::{Bencher, counter::ItemsCount};
 use restora_image::{Context, Image, Size};
 use restora_metrics::features::{
-    DescriptorKind, Gabor, Hog, Homography, Lbp, Matching, Sift, gabor, hog, homography, lbp,
-    matching, sift,
+    ColorHistogram, DescriptorKind, Gabor, Gist, HistogramSpace, Hog, Homography, Lbp, Matching,
+    Sift, color_histogram, gabor, gist, hog, homography, lbp, matching, sift,
 };
 
 fn main() {
@@ -67,4 +67,22 @@ fn hog_gray(bencher: Bencher) {
 fn lbp_gray(bencher: Bencher) {
     let image = picture(1);
     bencher.bench(|| lbp(&image, &Lbp::default(), &Context::default()));
+}
+
+#[divan::bench(args = ["rgb", "hsv", "lab"])]
+fn color_histogram_color(bencher: Bencher, space: &str) {
+    let space = match space {
+        "rgb" => HistogramSpace::Rgb,
+        "hsv" => HistogramSpace::Hsv,
+        _ => HistogramSpace::Lab,
+    };
+    let options = ColorHistogram { space, ..ColorHistogram::default() };
+    let image = restora_testkit::synthetic_rgb(Size::new(500, 500));
+    bencher.bench(|| color_histogram(&image, &options, &Context::default()));
+}
+
+#[divan::bench]
+fn gist_256(bencher: Bencher) {
+    let image = restora_testkit::synthetic(Size::new(256, 256));
+    bencher.bench(|| gist(&image, &Gist::default(), &Context::default()));
 }

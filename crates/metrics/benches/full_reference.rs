@@ -6,9 +6,9 @@ use restora_metrics::MetricError;
 use restora_metrics::full_reference::{
     CompareOptions, Cosine, DeltaE, Dss, Ergas, Euclidean, Fsim, Gmsd, HaarPsi, HistogramDistance,
     Mae, Mdsi, Measure, MsGmsd, MsSsim, Mse, Nmi, Nrmse, Psnr, PsnrB, PsnrHvs, SpectralAngle,
-    SrSim, Ssim, Uqi, Vif, Vsi, Window, compare, cosine, delta_e, dss, ergas, euclidean, fsim,
-    gmsd, haar_psi, histogram_distance, mae, mdsi, measure, ms_gmsd, ms_ssim, mse, nmi, nrmse,
-    psnr, psnr_b, psnr_hvs, spectral_angle, sr_sim, ssim, uqi, vif, vsi,
+    SrSim, Ssim, Ssimulacra2, Uqi, Vif, Vsi, Window, compare, cosine, delta_e, dss, ergas,
+    euclidean, fsim, gmsd, haar_psi, histogram_distance, mae, mdsi, measure, ms_gmsd, ms_ssim, mse,
+    nmi, nrmse, psnr, psnr_b, psnr_hvs, spectral_angle, sr_sim, ssim, ssimulacra2, uqi, vif, vsi,
 };
 
 fn main() {
@@ -101,6 +101,7 @@ color! {
     ms_gmsd_rgb: ms_gmsd, MsGmsd;
     nmi_rgb: nmi, Nmi;
     nrmse_rgb: nrmse, Nrmse;
+    ssimulacra2_rgb: ssimulacra2, Ssimulacra2;
     spectral_angle_rgb: spectral_angle, SpectralAngle;
     uqi_rgb: uqi, Uqi;
     vif_rgb: vif, Vif;

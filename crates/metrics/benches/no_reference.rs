@@ -55,3 +55,21 @@ fn jpeg_quality(bencher: Bencher) {
     let grid = no_reference::blockiness(&image);
     bencher.bench(|| no_reference::jpeg_quality(black_box(&image), &grid));
 }
+
+#[divan::bench]
+fn niqe(bencher: Bencher) {
+    let image = picture();
+    bencher.bench(|| no_reference::niqe(black_box(&image)));
+}
+
+#[divan::bench]
+fn brisque(bencher: Bencher) {
+    let image = picture();
+    bencher.bench(|| no_reference::brisque(black_box(&image)));
+}
+
+#[divan::bench]
+fn colorfulness(bencher: Bencher) {
+    let image = picture();
+    bencher.bench(|| no_reference::colorfulness(black_box(&image)));
+}

@@ -3,8 +3,8 @@
 use divan::Bencher;
 use restora_image::{Context, Rng};
 use restora_metrics::features::{keypoint_code, mirrored};
-use restora_metrics::search::{InvertedFileOptions, inverted_file};
-use restora_metrics::sets::{KMeans, k_means};
+use restora_metrics::search::{InvertedFileOptions, KnnGraphOptions, inverted_file, knn_graph};
+use restora_metrics::sets::{KMeans, k_means, label_errors, local_outlier_factor, neighbor_votes};
 
 fn main() {
     divan::main();
@@ -41,4 +41,21 @@ fn inverted_file_search_100000(bencher: Bencher, probes: usize) {
 fn keypoint_code_and_its_mirror(bencher: Bencher) {
     let descriptor: [u8; 128] = codes(2).try_into().expect("128 bytes");
     bencher.bench(|| mirrored(&keypoint_code(divan::black_box(&descriptor))));
+}
+
+#[divan::bench]
+fn knn_graph_of_10000(bencher: Bencher) {
+    let codes = codes(10_000);
+    bencher.bench(|| knn_graph(&codes, 64, &KnnGraphOptions::default(), &Context::default()));
+}
+
+#[divan::bench]
+fn label_errors_and_local_outlier_factor_of_10000(bencher: Bencher) {
+    let options = KnnGraphOptions { probes: 8, ..KnnGraphOptions::default() };
+    let graph = knn_graph(&codes(10_000), 64, &options, &Context::default()).expect("a graph");
+    let labels: Vec<u32> = (0..10_000).map(|i| i % 10).collect();
+    bencher.bench(|| {
+        let votes = |i: usize, row: &mut [f32]| neighbor_votes(&graph, &labels, i, row);
+        (label_errors(&labels, 10, &votes), local_outlier_factor(&graph))
+    });
 }

@@ -4,8 +4,8 @@
 use rayon::prelude::*;
 use restora_image::{Context, Rng};
 use restora_metrics::features::{Sift, keypoint_code, sift};
-use restora_metrics::search::{InvertedFileOptions, inverted_file};
-use restora_metrics::sets::{KMeans, k_means};
+use restora_metrics::search::{InvertedFileOptions, KnnGraphOptions, inverted_file, knn_graph};
+use restora_metrics::sets::{KMeans, k_means, label_errors, local_outlier_factor, neighbor_votes};
 use restora_testkit::{cpu_seconds, read_png, shared};
 
 const DIMS: usize = 64;
@@ -120,4 +120,64 @@ fn k_means_of_patches_is_as_tight_as_opencv() {
     println!("mean sum of squares of ten seeds: {mean:.1}");
     // OpenCV 5.0.0 `kmeans`, k-means++, 100 rounds: 4149.7 is the mean of thirty seeds.
     assert!(mean < 1.01 * 4149.7, "{mean}");
+}
+
+/// Ten classes that overlap, 5 % of their labels wrong, and strangers that belong to none.
+#[test]
+fn wrong_labels_and_strangers_are_found_among_ten_classes() {
+    const ITEMS: usize = 4000;
+    const STRANGERS: usize = 40;
+    let mut rng = Rng::new(11, "classes", 0);
+    let centers: Vec<f64> = (0..10 * DIMS).map(|_| 90.0 + 75.0 * rng.uniform()).collect();
+    let (mut codes, mut labels, mut flipped) = (Vec::new(), Vec::new(), Vec::new());
+    for i in 0..ITEMS {
+        let class = rng.below(10) as usize;
+        codes
+            .extend((0..DIMS).map(|d| {
+                (centers[class * DIMS + d] + 22.0 * rng.normal()).clamp(0.0, 255.0) as u8
+            }));
+        let wrong = rng.uniform() < 0.05;
+        let label = if wrong { (class as u64 + 1 + rng.below(9)) % 10 } else { class as u64 };
+        labels.push(label as u32);
+        if wrong {
+            flipped.push(i);
+        }
+    }
+    codes.extend((0..STRANGERS * DIMS).map(|_| rng.below(256) as u8));
+    labels.extend((0..STRANGERS).map(|_| rng.below(10) as u32));
+    let cx = Context::with_threads(2);
+    let exact = KnnGraphOptions { probes: u32::MAX, ..KnnGraphOptions::default() };
+    let exact = knn_graph(&codes, DIMS, &exact, &cx).expect("a graph");
+    let graph = knn_graph(&codes, DIMS, &KnnGraphOptions::default(), &cx).expect("a graph");
+    let same = |i: usize| {
+        let near: Vec<usize> = exact.neighbors(i).map(|n| n.0).collect();
+        graph.neighbors(i).filter(|n| near.contains(&n.0)).count()
+    };
+    let recall = (0..graph.len()).map(same).sum::<usize>() as f64 / (10 * graph.len()) as f64;
+    println!("neighbors found: {recall:.4}");
+    assert!(recall >= 0.95);
+
+    // Of strangers no label is right, and each is a suspect: here they are left out.
+    let known = &codes[..ITEMS * DIMS];
+    let members = knn_graph(known, DIMS, &KnnGraphOptions::default(), &cx).expect("a graph");
+    let votes = |i: usize, row: &mut [f32]| neighbor_votes(&members, &labels, i, row);
+    let found = label_errors(&labels[..ITEMS], 10, &votes).expect("labels");
+    let among: Vec<usize> = found.suspects.iter().map(|s| s.item).collect();
+    let hits = among.iter().filter(|i| flipped.contains(i)).count();
+    let (recall, precision) =
+        (hits as f64 / flipped.len() as f64, hits as f64 / among.len().max(1) as f64);
+    println!(
+        "wrong labels: recall {recall:.3}, precision {precision:.3}, share {:.3}",
+        found.share
+    );
+    assert!(recall >= 0.95 && precision >= 0.95);
+    let wrong = flipped.len() as f64 / ITEMS as f64;
+    assert!((found.share - wrong).abs() < 0.02, "{} against {wrong}", found.share);
+
+    let factors = local_outlier_factor(&graph);
+    let mut order: Vec<usize> = (0..factors.len()).collect();
+    order.sort_by(|a, b| factors[*b].total_cmp(&factors[*a]));
+    let strangers = order[..STRANGERS].iter().filter(|i| **i >= ITEMS).count();
+    println!("strangers among the {STRANGERS} with the largest factors: {strangers}");
+    assert_eq!(strangers, STRANGERS);
 }

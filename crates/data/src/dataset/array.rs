@@ -17,7 +17,7 @@ pub enum Axes {
 
 /// The kinds of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Element {
+pub(crate) enum Element {
     Bool,
     U8,
     U16,
@@ -66,7 +66,7 @@ impl Element {
 
 /// What a header says of an array.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Form {
+pub(crate) struct Form {
     pub element: Element,
     pub big_endian: bool,
     pub shape: Vec<u64>,

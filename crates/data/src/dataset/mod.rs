@@ -27,6 +27,8 @@ mod split;
 mod zip;
 
 pub use array::Axes;
+pub(crate) use array::{Element, Form};
+pub(crate) use npy::form as npy_form;
 pub use npy::{Numbers, npz_numbers};
 pub use open::SetFormat;
 pub use set::{Dataset, DatasetOptions, Item};

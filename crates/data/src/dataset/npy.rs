@@ -24,7 +24,7 @@ fn corrupt(detail: impl std::fmt::Display) -> DataError {
 }
 
 /// Reads the header: magic, version, length, and a Python dictionary.
-pub(super) fn form(head: &[u8]) -> Result<Form, DataError> {
+pub(crate) fn form(head: &[u8]) -> Result<Form, DataError> {
     let b = Bytes::new(head, false);
     let cut = || corrupt("its header is not whole");
     if !head.starts_with(MAGIC) {

@@ -69,21 +69,17 @@ pub const INFO: OpInfo = OpInfo {
     paper: "Jain, Farrokhnia, Unsupervised texture segmentation using Gabor filters, Pattern \
             Recognition 24(12), 1991, doi:10.1016/0031-3203(91)90143-S",
     params: &[
-        param("frequencies", "0.01..0.5 each", "[0.1,0.2,0.4]", "cycles per pixel"),
-        param("orientations", "1..64", "4", "directions, spread over a half turn"),
-        param("bandwidth", "0.1..4", "1.0", "width of the band in octaves"),
-        param("reach", "1..6", "3.0", "where the envelope is cut, in standard deviations"),
+        ParamInfo::plain("frequencies", "0.01..0.5 each", "[0.1,0.2,0.4]", "cycles per pixel"),
+        ParamInfo::plain("orientations", "1..64", "4", "directions, spread over a half turn"),
+        ParamInfo::plain("bandwidth", "0.1..4", "1.0", "width of the band in octaves"),
+        ParamInfo::plain(
+            "reach",
+            "1..6",
+            "3.0",
+            "where the envelope is cut, in standard deviations",
+        ),
     ],
 };
-
-const fn param(
-    name: &'static str,
-    range: &'static str,
-    default: &'static str,
-    doc: &'static str,
-) -> ParamInfo {
-    ParamInfo { name, symbol: "", unit: "", range, default, doc }
-}
 
 /// What one filter of the bank sees.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -69,20 +69,11 @@ pub const INFO: OpInfo = OpInfo {
     paper: "Dalal, Triggs, Histograms of oriented gradients for human detection, CVPR 2005, \
             doi:10.1109/CVPR.2005.177",
     params: &[
-        param("orientations", "1..360", "9", "bins over a half turn"),
-        param("cell", "1..1024", "8", "width and height of a cell in pixels"),
-        param("block", "1..64", "2", "width and height of a block in cells"),
+        ParamInfo::plain("orientations", "1..360", "9", "bins over a half turn"),
+        ParamInfo::plain("cell", "1..1024", "8", "width and height of a cell in pixels"),
+        ParamInfo::plain("block", "1..64", "2", "width and height of a block in cells"),
     ],
 };
-
-const fn param(
-    name: &'static str,
-    range: &'static str,
-    default: &'static str,
-    doc: &'static str,
-) -> ParamInfo {
-    ParamInfo { name, symbol: "", unit: "", range, default, doc }
-}
 
 /// The blocks of a gray or RGB image, row by row; in each the cells row by row, in each its
 /// orientations. Empty where the image holds no whole block.

@@ -49,20 +49,13 @@ pub const INFO: OpInfo = OpInfo {
             doi:10.1109/TPAMI.2002.1017623",
     params: &[
         ParamInfo {
-            name: "points",
             symbol: "P",
-            unit: "",
-            range: "3..64",
-            default: "8",
-            doc: "neighbors on the circle",
+            ..ParamInfo::plain("points", "3..64", "8", "neighbors on the circle")
         },
         ParamInfo {
-            name: "radius",
             symbol: "R",
             unit: "px",
-            range: "0.5..32",
-            default: "1.0",
-            doc: "radius of the circle",
+            ..ParamInfo::plain("radius", "0.5..32", "1.0", "radius of the circle")
         },
     ],
 };

@@ -120,29 +120,35 @@ pub const INFO: OpInfo = OpInfo {
     paper: "Lowe, Distinctive image features from scale-invariant keypoints, IJCV 60(2), 2004, \
             doi:10.1023/B:VISI.0000029664.99615.94",
     params: &[
-        param("layers", "1..8", "3", "layers per octave"),
-        param(
+        ParamInfo::plain("layers", "1..8", "3", "layers per octave"),
+        ParamInfo::plain(
             "contrast_threshold",
             ">= 0",
             "0.03",
             "least contrast, times layers, in nominal range",
         ),
-        param("edge_threshold", "> 0", "10.0", "largest ratio of principal curvatures"),
-        param("sigma", "1..8", "1.5", "scale of the first layer, in pixels of its octave"),
-        param("first_octave", "-1 | 0", "-1", "-1 doubles the picture first"),
-        param("max_keypoints", ">= 0", "0", "keep only so many of highest contrast; 0 keeps all"),
-        param("descriptor", "sift | root-sift", "\"sift\"", "how the descriptor is normalized"),
+        ParamInfo::plain("edge_threshold", "> 0", "10.0", "largest ratio of principal curvatures"),
+        ParamInfo::plain(
+            "sigma",
+            "1..8",
+            "1.5",
+            "scale of the first layer, in pixels of its octave",
+        ),
+        ParamInfo::plain("first_octave", "-1 | 0", "-1", "-1 doubles the picture first"),
+        ParamInfo::plain(
+            "max_keypoints",
+            ">= 0",
+            "0",
+            "keep only so many of highest contrast; 0 keeps all",
+        ),
+        ParamInfo::plain(
+            "descriptor",
+            "sift | root-sift",
+            "\"sift\"",
+            "how the descriptor is normalized",
+        ),
     ],
 };
-
-const fn param(
-    name: &'static str,
-    range: &'static str,
-    default: &'static str,
-    doc: &'static str,
-) -> ParamInfo {
-    ParamInfo { name, symbol: "", unit: "", range, default, doc }
-}
 
 /// A place that can be found again.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -61,7 +61,12 @@ pub const INFO: OpInfo = OpInfo {
             "\"gaussian\"",
             "SSIM window: 11 Gaussian taps (MATLAB) or 7 equal ones (scikit-image's default)",
         ),
-        param("border", "valid | reflect | reflect101", "\"valid\"", "which SSIM windows count"),
+        param(
+            "border",
+            "valid | reflect | reflect101 | replicate",
+            "\"valid\"",
+            "which SSIM windows count",
+        ),
         param(
             "pooling",
             "replicate | zero | drop",

@@ -104,7 +104,7 @@ struct Encoding {
 }
 
 /// X, Y, Z of linear sRGB (scikit-image).
-const XYZ: [[f64; 3]; 3] = [
+pub(crate) const XYZ: [[f64; 3]; 3] = [
     [0.412453, 0.357580, 0.180423],
     [0.212671, 0.715160, 0.072169],
     [0.019334, 0.119193, 0.950227],

@@ -7,7 +7,7 @@ use rustfft::{Fft, FftNum, FftPlanner, num_complex::Complex};
 use std::sync::Arc;
 
 /// The transforms of one size.
-pub(super) struct Fourier<T: FftNum + Default> {
+pub(crate) struct Fourier<T: FftNum + Default> {
     width: usize,
     height: usize,
     rows: [Arc<dyn Fft<T>>; 2],
@@ -18,14 +18,14 @@ const FORWARD: usize = 0;
 const INVERSE: usize = 1;
 
 impl<T: FftNum + Default> Fourier<T> {
-    pub(super) fn new(width: usize, height: usize) -> Self {
+    pub(crate) fn new(width: usize, height: usize) -> Self {
         let mut planner = FftPlanner::new();
         let mut both = |n| [planner.plan_fft_forward(n), planner.plan_fft_inverse(n)];
         Self { width, height, rows: both(width), columns: both(height) }
     }
 
     /// Spectrum of a plane that lies row by row; not scaled.
-    pub(super) fn forward(&self, mut plane: Vec<Complex<T>>) -> Vec<Complex<T>> {
+    pub(crate) fn forward(&self, mut plane: Vec<Complex<T>>) -> Vec<Complex<T>> {
         self.rows[FORWARD].process(&mut plane);
         let mut spectrum = transposed(&plane, self.width, self.height);
         self.columns[FORWARD].process(&mut spectrum);
@@ -33,7 +33,7 @@ impl<T: FftNum + Default> Fourier<T> {
     }
 
     /// Plane of a spectrum, times the number of pixels. The spectrum is used up.
-    pub(super) fn inverse(&self, spectrum: &mut [Complex<T>]) -> Vec<Complex<T>> {
+    pub(crate) fn inverse(&self, spectrum: &mut [Complex<T>]) -> Vec<Complex<T>> {
         self.columns[INVERSE].process(spectrum);
         let mut plane = transposed(spectrum, self.height, self.width);
         self.rows[INVERSE].process(&mut plane);
@@ -42,7 +42,7 @@ impl<T: FftNum + Default> Fourier<T> {
 
     /// Where the coefficient of the opposite wave of `u`, `v` lies.
     #[inline(always)]
-    pub(super) fn opposite(&self, u: usize, v: usize) -> usize {
+    pub(crate) fn opposite(&self, u: usize, v: usize) -> usize {
         let back = |i: usize, n: usize| if i == 0 { 0 } else { n - i };
         back(u, self.width) * self.height + back(v, self.height)
     }
@@ -70,7 +70,7 @@ fn transposed<T: Copy + Default>(from: &[T], width: usize, height: usize) -> Vec
 /// Frequencies of the indices of a transform of `n`, in waves per pixel, as the programs of these
 /// measures have them: an odd number of values is spread over `n - 1` steps, so that the highest is
 /// exactly 1/2.
-pub(super) fn frequencies(n: usize) -> Vec<f64> {
+pub(crate) fn frequencies(n: usize) -> Vec<f64> {
     let steps = if n % 2 == 1 { (n - 1).max(1) } else { n } as f64;
     let half = n.div_ceil(2);
     let signed = |i: usize| if i < half { i as f64 } else { i as f64 - n as f64 };

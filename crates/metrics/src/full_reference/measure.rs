@@ -7,9 +7,10 @@ use super::conventions::{GrayConversion, Pair};
 use super::{
     ColorDifference, CompareOptions, Cosine, DeltaE, DeltaEFormula, Dss, Ergas, Euclidean, Fsim,
     Gmsd, HaarPsi, HistogramDistance, HistogramRule, Mae, Masking, Mdsi, MsGmsd, MsSsim, Mse, Nmi,
-    Nrmse, Psnr, PsnrB, PsnrHvs, SpectralAngle, SrSim, Ssim, Uqi, Vif, Vsi, cosine, delta_e, dss,
-    ergas, euclidean, fsim, gmsd, haar_psi, histogram_distance, mae, mdsi, ms_gmsd, ms_ssim, mse,
-    nmi, nrmse, psnr, psnr_b, psnr_hvs, spectral_angle, sr_sim, ssim, uqi, vif, vsi,
+    Nrmse, Psnr, PsnrB, PsnrHvs, SpectralAngle, SrSim, Ssim, Ssimulacra2, Uqi, Vif, Vsi, cosine,
+    delta_e, dss, ergas, euclidean, fsim, gmsd, haar_psi, histogram_distance, mae, mdsi, ms_gmsd,
+    ms_ssim, mse, nmi, nrmse, psnr, psnr_b, psnr_hvs, spectral_angle, sr_sim, ssim, ssimulacra2,
+    uqi, vif, vsi,
 };
 use crate::MetricError;
 use restora_image::{Context, Image};
@@ -111,6 +112,7 @@ measures! {
     PsnrB, "psnr-b", "PSNR-B dB", Higher, None, Ordered, Any;
     PsnrHvs, "psnr-hvs", "PSNR-HVS dB", Higher, Some(f64::INFINITY), Symmetric, Any;
     PsnrHvsM, "psnr-hvs-m", "PSNR-HVS-M dB", Higher, Some(f64::INFINITY), Symmetric, Any;
+    Ssimulacra2, "ssimulacra2", "SSIMULACRA 2", Higher, Some(100.0), Ordered, Any;
     HaarPsi, "haar-psi", "HaarPSI", Higher, Some(1.0), Symmetric, Any;
     DeltaE76, "delta-e-76", "delta E 76", Lower, Some(0.0), Symmetric, Any;
     DeltaE94, "delta-e-94", "delta E 94", Lower, Some(0.0), Ordered, Any;
@@ -229,6 +231,9 @@ impl Measure {
                 psnr_hvs(x, y, &PsnrHvs { range, masking, ..PsnrHvs::default() }, cx)
             }
             Self::PsnrHvsM => psnr_hvs(x, y, &PsnrHvs { range, ..PsnrHvs::default() }, cx),
+            Self::Ssimulacra2 => {
+                ssimulacra2(x, y, &Ssimulacra2 { range, ..Ssimulacra2::default() }, cx)
+            }
             Self::HaarPsi => haar_psi(x, y, &HaarPsi { range, ..HaarPsi::default() }, cx),
             Self::DeltaE76 => color(DeltaEFormula::Cie1976).map(mean),
             Self::DeltaE94 => color(DeltaEFormula::Cie1994).map(mean),

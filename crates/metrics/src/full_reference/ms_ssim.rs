@@ -21,7 +21,7 @@
 use super::conventions::{GrayConversion, OutOfRange, Pair};
 use super::ssim::{SsimBorder, Window, padded, similarity};
 use crate::MetricError;
-use restora_image::{Border, Context, Image, Plane, PlaneRef, Size};
+use restora_image::{Context, Image, Plane, PlaneRef, Size};
 use serde::{Deserialize, Serialize};
 
 /// The paper's exponents, finest scale first (section 3.2).
@@ -128,12 +128,7 @@ fn terms(x: PlaneRef, y: PlaneRef, options: &MsSsim, cx: &Context) -> Result<Ter
         scale = Some((halved(x, options.pooling), halved(y, options.pooling)));
     }
     let (x, y) = scale.as_ref().map_or((x, y), |(x, y)| (x.as_ref(), y.as_ref()));
-    let border = match options.coarsest {
-        SsimBorder::Valid => None,
-        SsimBorder::Reflect => Some(Border::Reflect),
-        SsimBorder::Reflect101 => Some(Border::Reflect101),
-    };
-    let means = if let Some(border) = border {
+    let means = if let Some(border) = options.coarsest.padding() {
         let wide = |plane| padded(plane, Window::Gaussian.taps() as usize / 2, border);
         let (x, y) = (wide(x), wide(y));
         similarity(x.as_ref(), y.as_ref(), Window::Gaussian, options.range, cx)?

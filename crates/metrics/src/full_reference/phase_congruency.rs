@@ -102,9 +102,7 @@ fn oriented(
         );
         fourier.inverse(&mut filtered)
     });
-    let mut squares: Vec<f32> = responses[0].iter().map(Complex::norm_sqr).collect();
-    let middle = (n - 1) / 2;
-    let median = *squares.select_nth_unstable_by(middle, f32::total_cmp).1;
+    let median = median(responses[0].iter().map(Complex::norm_sqr).collect());
     // The median of the squared magnitude of Gaussian noise is ln 2 of its mean.
     let power = f64::from(median) / std::f64::consts::LN_2 / filters.finest_power[orientation];
     let tau = (power * filters.total_power[orientation]).sqrt();
@@ -115,6 +113,25 @@ fn oriented(
         || energies(&responses, threshold as f32, &mut energy, &mut amplitude),
     );
     Oriented { energy, amplitude }
+}
+
+/// The lower median of values that are not negative: their bits are in their order, so that the upper bits say which few have to
+/// be sorted.
+fn median(values: Vec<f32>) -> f32 {
+    const SHIFT: u32 = 18;
+    let bin = |v: f32| (v.to_bits() >> SHIFT) as usize;
+    let mut counts = vec![0u32; 1 << (32 - SHIFT)];
+    for v in &values {
+        counts[bin(*v)] += 1;
+    }
+    let mut rank = (values.len() - 1) / 2;
+    let mut at = 0;
+    while rank >= counts[at] as usize {
+        rank -= counts[at] as usize;
+        at += 1;
+    }
+    let mut near: Vec<f32> = values.into_iter().filter(|v| bin(*v) == at).collect();
+    *near.select_nth_unstable_by(rank, f32::total_cmp).1
 }
 
 #[inline(always)]
@@ -163,13 +180,16 @@ impl Filters {
         let (across, down) = (frequencies(w), frequencies(h));
         let mut radial = [(); SCALES].map(|()| vec![0.0; w * h]);
         let mut spread = [(); ORIENTATIONS].map(|()| vec![0.0; w * h]);
+        let octaves = Gaussians::new(std::f64::consts::LN_2, 2.0 * SIGMA_F.ln().powi(2));
+        let turns_of = Gaussians::new(-FRAC_PI_4, 2.0 * THETA_SIGMA * THETA_SIGMA);
         // One quarter of the plane says all: the others are mirrored.
         let mirrored = |i: usize, n: usize| if i == 0 || 2 * i == n { i } else { n - i };
         for u in 0..=w / 2 {
             for v in 0..=h / 2 {
                 let (fx, fy) = (across[u].abs(), down[v].abs());
-                let bands = if u + v == 0 { [0.0; SCALES] } else { log_gabor(fx.hypot(fy)) };
-                let angles = angular(fx.atan2(fy));
+                let squared = fx * fx + fy * fy;
+                let bands = if u + v == 0 { [0.0; SCALES] } else { log_gabor(squared, &octaves) };
+                let angles = angular(fx.atan2(fy), &turns_of);
                 for u in [u, mirrored(u, w)] {
                     for v in [v, mirrored(v, h)] {
                         let at = u * h + v;
@@ -201,25 +221,53 @@ impl Filters {
     }
 }
 
-/// Radial part of the filters of all scales, with a low pass against the corners of the spectrum.
-fn log_gabor(radius: f64) -> [f64; SCALES] {
+/// `exp(-(x + k step)^2 / width)` for whole numbers `k`, by two exponentials for all of them.
+struct Gaussians {
+    step: f64,
+    width: f64,
+    /// `exp(-(k step)^2 / width)`.
+    of_k: [f64; Self::MOST + 1],
+}
+
+impl Gaussians {
+    const MOST: usize = 5;
+
+    fn new(step: f64, width: f64) -> Self {
+        let of_k = std::array::from_fn(|k| (-(k as f64 * step).powi(2) / width).exp());
+        Self { step, width, of_k }
+    }
+
+    /// The values around `x`, by `k` from `-MOST` to `MOST`.
+    #[inline(always)]
+    fn around(&self, x: f64) -> impl Fn(i32) -> f64 + '_ {
+        let at_x = (-x * x / self.width).exp();
+        let up = (-2.0 * x * self.step / self.width).exp();
+        let down = 1.0 / up;
+        move |k| {
+            let ratio = if k < 0 { down } else { up };
+            let mut power = at_x;
+            (0..k.unsigned_abs()).for_each(|_| power *= ratio);
+            power * self.of_k[k.unsigned_abs() as usize]
+        }
+    }
+}
+
+/// Radial part of the filters of all scales at a squared radius, with a low pass against the corners of the spectrum.
+#[inline(always)]
+fn log_gabor(squared: f64, octaves: &Gaussians) -> [f64; SCALES] {
     // Butterworth of order 15, cut off at 0.45.
-    let low_pass = 1.0 / (1.0 + (radius / 0.45).powi(30));
-    let width = 2.0 * SIGMA_F.ln().powi(2);
-    let octaves = (radius * FINEST).ln();
-    std::array::from_fn(|s| {
-        let distance = octaves + s as f64 * std::f64::consts::LN_2;
-        (-distance * distance / width).exp() * low_pass
-    })
+    let low_pass = 1.0 / (1.0 + (squared / (0.45 * 0.45)).powi(15));
+    let of_scale = octaves.around(0.5 * (squared * FINEST * FINEST).ln());
+    std::array::from_fn(|s| of_scale(s as i32) * low_pass)
 }
 
 /// Angular part at `phi` in `[0, pi/2]` less each multiple of pi/4 from -3 to 4.
-fn angular(phi: f64) -> [f64; 8] {
-    std::array::from_fn(|j| {
-        let turn = phi - (j as f64 - 3.0) * FRAC_PI_4;
-        let turn = if turn > PI { turn - 2.0 * PI } else { turn };
-        (-turn * turn / (2.0 * THETA_SIGMA * THETA_SIGMA)).exp()
-    })
+#[inline(always)]
+fn angular(phi: f64, turns: &Gaussians) -> [f64; 8] {
+    let of_turn = turns.around(phi);
+    // A turn of more than pi is one the other way.
+    let first = if phi > FRAC_PI_4 { 5 } else { -3 };
+    std::array::from_fn(|j| of_turn(if j == 0 { first } else { j as i32 - 3 }))
 }
 
 /// Which of [`angular`] is that of orientation `k` at a frequency: the angle is `phi` up to sign and
@@ -270,6 +318,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_median_is_that_of_sorting() {
+        let mut rng = restora_image::Rng::new(4, "median", 0);
+        for n in [1usize, 2, 3, 10, 1001, 4096] {
+            for kind in 0..3 {
+                let mut draw = || match kind {
+                    0 => rng.uniform() as f32,
+                    1 => (20.0 * rng.normal()).exp() as f32,
+                    _ => rng.below(3) as f32,
+                };
+                let values: Vec<f32> = (0..n).map(|_| draw()).collect();
+                let mut sorted = values.clone();
+                sorted.sort_by(f32::total_cmp);
+                assert_eq!(median(values), sorted[(n - 1) / 2]);
+            }
+        }
+        assert!(median(vec![f32::NAN; 3]).is_nan());
     }
 
     #[test]

@@ -11,9 +11,10 @@
 //!
 //! | peer | window | border |
 //! |---|---|---|
-//! | MATLAB `ssim.m`, piq `downsample=False`, scikit-image `gaussian_weights=True, sigma=1.5, use_sample_covariance=False` | `gaussian` | `valid` |
+//! | Wang's `ssim_index.m`, piq `downsample=False`, scikit-image `gaussian_weights=True, sigma=1.5, use_sample_covariance=False` | `gaussian` | `valid` |
 //! | scikit-image by default | `uniform` | `valid` |
 //! | OpenCV `quality::QualitySSIM` | `gaussian` | `reflect101` |
+//! | MATLAB's toolbox `ssim` of gray pictures | `gaussian` | `replicate` |
 //!
 //! Sum `p = x + y` and difference `q = x - y` are filtered in place of `x` and `y`: with
 //! `4 mx my = mp^2 - mq^2` and so on, four filtered maps (`p`, `q`, `p^2`, `q^2`) do instead of
@@ -62,6 +63,20 @@ pub enum SsimBorder {
     /// One for each pixel, the image mirrored about the centers of its edge pixels (OpenCV's
     /// default border).
     Reflect101,
+    /// One for each pixel, the edge pixels repeated (MATLAB's toolbox).
+    Replicate,
+}
+
+impl SsimBorder {
+    /// How pictures are padded; `None` where they are not.
+    pub(super) fn padding(self) -> Option<Border> {
+        match self {
+            Self::Valid => None,
+            Self::Reflect => Some(Border::Reflect),
+            Self::Reflect101 => Some(Border::Reflect101),
+            Self::Replicate => Some(Border::Clamp),
+        }
+    }
 }
 
 /// Options of [`ssim()`].
@@ -105,11 +120,7 @@ pub fn ssim(
 ) -> Result<f64, MetricError> {
     let Ssim { gray, out_of_range, range, window, border } = *options;
     let pair = Pair::new(reference, distorted, gray, out_of_range, range)?;
-    let padding = match border {
-        SsimBorder::Valid => None,
-        SsimBorder::Reflect => Some(Border::Reflect),
-        SsimBorder::Reflect101 => Some(Border::Reflect101),
-    };
+    let padding = border.padding();
     pair.require("SSIM", if padding.is_some() { 1 } else { window.taps() })?;
     let mut sum = 0.0;
     for (x, y) in pair.reference.planes().zip(pair.distorted.planes()) {

@@ -16,7 +16,7 @@ use super::conventions::Pair;
 use super::psnr;
 use super::ssim::{SsimBorder, Window, gaussian_taps};
 use crate::MetricError;
-use restora_image::{Border, Context, Image, Mask, PlaneRef, map_bands};
+use restora_image::{Context, Image, Mask, PlaneRef, map_bands};
 
 /// Rows of a band: fixed, so that sums are the same bytes for any number of threads.
 const BAND: usize = 64;
@@ -118,10 +118,9 @@ fn similarity(
     let far = taps.len() / 2;
     let (w, h) = (x.width(), x.height());
     let inside = |at: usize, n: usize| at >= far && at + far < n;
-    let at = |i: usize, k: usize, n: usize| match border {
-        SsimBorder::Valid => Some(i + k - far),
-        SsimBorder::Reflect => Border::Reflect.index((i + k) as isize - far as isize, n),
-        SsimBorder::Reflect101 => Border::Reflect101.index((i + k) as isize - far as isize, n),
+    let at = |i: usize, k: usize, n: usize| match border.padding() {
+        None => Some(i + k - far),
+        Some(padding) => padding.index((i + k) as isize - far as isize, n),
     };
     if border == SsimBorder::Valid && !(inside(column, w) && inside(row, h)) {
         return None;
@@ -164,7 +163,7 @@ mod tests {
         let (clean, noise) = pair();
         let all = Mask::from_fn(clean.size(), |_, _| true);
         for window in [Window::Gaussian, Window::Uniform] {
-            for border in [SsimBorder::Valid, SsimBorder::Reflect, SsimBorder::Reflect101] {
+            for border in [SsimBorder::Valid, SsimBorder::Reflect101, SsimBorder::Replicate] {
                 for unit in [Unit::Nominal, Unit::EightBit] {
                     let options = CompareOptions { unit, window, border, ..Default::default() };
                     let cx = Context::default();

@@ -4,6 +4,7 @@
 //! shadows    = share of pixels with all channels <= 1/510      (8-bit black)
 //! highlights = share of pixels with any channel >= 509/510     (8-bit white)
 //! mean, contrast = mean and standard deviation of luma; low, high = its 1 % and 99 % quantiles
+//! entropy    = - sum p log2 p over luma in 256 levels
 //! ```
 //! Cost: one pass over at most a million pixels, taken on a regular grid. Display-encoded values are
 //! measured as they are.
@@ -34,6 +35,9 @@ pub struct Exposure {
     pub low: f32,
     /// 99 % quantile of luma.
     pub high: f32,
+    /// Entropy of luma in 256 levels, in bits, `[0, 8]`: 0 if there is but one tone.
+    #[serde(default)]
+    pub entropy: f32,
     /// `min(1, pixels / 10,000)`: quantiles of one percent need at least a hundred pixels beyond
     /// them.
     pub confidence: f32,
@@ -86,8 +90,16 @@ pub fn exposure(image: &Image) -> Exposure {
         contrast: (squares / total - mean * mean).max(0.0).sqrt() as f32,
         low: quantile(0.01),
         high: quantile(0.99),
+        entropy: entropy(&histogram, total),
         confidence: (n as f32 / 10_000.0).min(1.0),
     }
+}
+
+/// Entropy in bits of the histogram with four bins joined to one.
+fn entropy(histogram: &[u64; BINS], total: f64) -> f32 {
+    let levels = histogram.chunks_exact(BINS / 256).map(|bins| bins.iter().sum::<u64>());
+    let shares = levels.filter(|count| *count > 0).map(|count| count as f64 / total);
+    shares.map(|p| -p * p.log2()).sum::<f64>().max(0.0) as f32
 }
 
 #[cfg(test)]
@@ -104,6 +116,10 @@ mod tests {
         assert!((found.highlights - 1.0 / 256.0).abs() < 1e-6);
         assert!((found.low - 0.01).abs() < 0.01 && (found.high - 0.99).abs() < 0.01, "{found:?}");
         assert_eq!(found.confidence, 1.0);
+        assert!((found.entropy - 8.0).abs() < 0.05, "{}", found.entropy);
+        let two_tones = Image::gray_from_fn(Size::new(64, 4), |x, _| (x % 2) as f32);
+        assert!((exposure(&two_tones).entropy - 1.0).abs() < 1e-6);
+        assert_eq!(exposure(&Image::gray_from_fn(Size::new(9, 9), |_, _| 0.5)).entropy, 0.0);
     }
 
     #[test]

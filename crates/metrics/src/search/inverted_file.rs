@@ -196,36 +196,111 @@ impl InvertedFile {
             let (wanted, got) = (self.dims, query.len());
             return Err(MetricError::Input(format!("wanted a query of {wanted} bytes, got {got}")));
         }
-        let mut found = Vec::with_capacity(2 * most);
+        let mut nearest = Nearest::new(query, most);
+        for label in self.nearest_lists(query, probes) {
+            nearest.look(&self.lists[label].ids, &self.lists[label].codes);
+        }
+        Ok(nearest.sorted())
+    }
+
+    /// The `probes` lists whose centers are nearest to the query, in no order.
+    pub fn nearest_lists(&self, query: &[u8], probes: usize) -> Vec<usize> {
+        let mut near: Vec<(u32, usize)> = Vec::with_capacity(self.lists.len());
         simd(
             #[inline(always)]
             || {
-                let mut near = Vec::with_capacity(self.lists.len());
                 for (label, center) in self.centers.chunks_exact(self.dims).enumerate() {
                     near.push((squared_distance(query, center), label));
                 }
-                let probes = probes.min(near.len());
-                if probes < near.len() && probes > 0 {
-                    near.select_nth_unstable(probes - 1);
-                }
-                let mut limit = u32::MAX;
-                for (_, label) in &near[..probes] {
-                    let list = &self.lists[*label];
-                    for (id, code) in list.ids.iter().zip(list.codes.chunks_exact(self.dims)) {
-                        let distance = squared_distance(query, code);
-                        if distance <= limit {
-                            found.push(Neighbor { id: *id, distance });
-                            if found.len() >= 2 * most.max(8) {
-                                limit = keep_nearest(&mut found, most);
-                            }
+            },
+        );
+        if probes < near.len() && probes > 0 {
+            near.select_nth_unstable(probes - 1);
+        }
+        near.truncate(probes);
+        near.into_iter().map(|(_, label)| label).collect()
+    }
+
+    /// The centers of all lists, one after the other.
+    pub fn centers(&self) -> &[u8] {
+        &self.centers
+    }
+
+    /// The numbers of the codes in a list, and the codes.
+    ///
+    /// # Panics
+    /// If there is no such list.
+    pub fn list(&self, label: usize) -> (&[u32], &[u8]) {
+        let list = &self.lists[label];
+        (&list.ids, &list.codes)
+    }
+
+    /// An index put together from its parts: the centers, and for each the numbers and codes of its
+    /// list. Lists may be empty, for an index whose codes are kept elsewhere and looked at by
+    /// [`Nearest`].
+    ///
+    /// # Errors
+    /// If there is not one list for each center, or a list has not one number for each code.
+    pub fn from_parts(
+        dims: usize,
+        centers: Vec<u8>,
+        lists: Vec<(Vec<u32>, Vec<u8>)>,
+    ) -> Result<Self, MetricError> {
+        let wanted = count(&centers, dims)?;
+        let fits = |(ids, codes): &(Vec<u32>, Vec<u8>)| codes.len() == ids.len() * dims;
+        if lists.len() != wanted || !lists.iter().all(fits) {
+            let got = lists.len();
+            return Err(MetricError::Input(format!(
+                "wanted a list of whole codes for each of {wanted} centers, got {got} lists"
+            )));
+        }
+        let lists = lists.into_iter().map(|(ids, codes)| List { ids, codes }).collect();
+        Ok(Self { dims, centers, lists })
+    }
+}
+
+/// The nearest of the codes seen so far.
+#[derive(Clone, Debug)]
+pub struct Nearest<'a> {
+    query: &'a [u8],
+    most: usize,
+    limit: u32,
+    found: Vec<Neighbor>,
+}
+
+impl<'a> Nearest<'a> {
+    /// The `most` nearest to `query`, of none yet.
+    pub fn new(query: &'a [u8], most: usize) -> Self {
+        Self { query, most, limit: u32::MAX, found: Vec::with_capacity(2 * most.max(8)) }
+    }
+
+    /// Looks at codes of the query's length, with their numbers.
+    pub fn look(&mut self, ids: &[u32], codes: &[u8]) {
+        if self.most == 0 {
+            return;
+        }
+        let Self { query, most, limit, found } = self;
+        simd(
+            #[inline(always)]
+            || {
+                for (id, code) in ids.iter().zip(codes.chunks_exact(query.len())) {
+                    let distance = squared_distance(query, code);
+                    if distance <= *limit {
+                        found.push(Neighbor { id: *id, distance });
+                        if found.len() >= 2 * (*most).max(8) {
+                            *limit = keep_nearest(found, *most);
                         }
                     }
                 }
             },
         );
-        keep_nearest(&mut found, most);
-        found.sort_by_key(|n| (n.distance, n.id));
-        Ok(found)
+    }
+
+    /// The nearest first; of equally near ones the lowest number.
+    pub fn sorted(mut self) -> Vec<Neighbor> {
+        keep_nearest(&mut self.found, self.most);
+        self.found.sort_by_key(|n| (n.distance, n.id));
+        self.found
     }
 }
 
@@ -257,101 +332,4 @@ fn squared_distance(a: &[u8], b: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use restora_image::Rng;
-
-    /// Codes in loose clouds.
-    fn codes(n: usize, dims: usize) -> Vec<u8> {
-        let mut rng = Rng::new(1, "codes", 0);
-        let clouds: Vec<f64> = (0..30 * dims).map(|_| 40.0 + 160.0 * rng.uniform()).collect();
-        let mut all = Vec::with_capacity(n * dims);
-        for _ in 0..n {
-            let cloud = rng.below(30) as usize;
-            for d in 0..dims {
-                let v = clouds[cloud * dims + d] + 12.0 * rng.normal();
-                all.push(v.clamp(0.0, 255.0) as u8);
-            }
-        }
-        all
-    }
-
-    fn naive(codes: &[u8], dims: usize, query: &[u8], most: usize) -> Vec<Neighbor> {
-        let mut all: Vec<Neighbor> = codes
-            .chunks_exact(dims)
-            .enumerate()
-            .map(|(id, code)| {
-                let square = |(a, b): (&u8, &u8)| (i64::from(*a) - i64::from(*b)).pow(2);
-                let distance = code.iter().zip(query).map(square).sum::<i64>() as u32;
-                Neighbor { id: id as u32, distance }
-            })
-            .collect();
-        all.sort_by_key(|n| (n.distance, n.id));
-        all.truncate(most);
-        all
-    }
-
-    #[test]
-    fn all_lists_give_the_exact_answer_and_a_few_nearly_it() {
-        for dims in [64, 130, 5] {
-            let codes = codes(3000, dims);
-            let options = InvertedFileOptions::default();
-            let index = inverted_file(&codes, dims, &options, &Context::default()).unwrap();
-            assert_eq!((index.len(), index.lists(), index.dims()), (3000, 54, dims));
-            let mut right = 0;
-            for query in codes.chunks_exact(dims).step_by(60) {
-                let query: Vec<u8> = query.iter().map(|b| b.saturating_add(3)).collect();
-                let wanted = naive(&codes, dims, &query, 7);
-                assert_eq!(index.search(&query, 7, 54).unwrap(), wanted);
-                right += usize::from(index.search(&query, 7, 4).unwrap()[0] == wanted[0]);
-            }
-            assert!(right >= 47, "{dims}: {right} of 50");
-        }
-    }
-
-    #[test]
-    fn an_index_that_grew_finds_what_one_built_at_once_finds() {
-        let codes = codes(2000, 64);
-        let run = |threads| {
-            let cx = Context::with_threads(threads);
-            let mut index =
-                inverted_file(&codes[..1000 * 64], 64, &InvertedFileOptions::default(), &cx)
-                    .unwrap();
-            index.add(&codes[1000 * 64..], &cx).unwrap();
-            index
-        };
-        let index = run(1);
-        assert_eq!(index, run(4));
-        for id in [3usize, 999, 1000, 1999] {
-            let query = &codes[id * 64..][..64];
-            let found = index.search(query, 3, index.lists()).unwrap();
-            assert_eq!(found, naive(&codes, 64, query, 3));
-            assert_eq!(found[0], Neighbor { id: id as u32, distance: 0 });
-        }
-    }
-
-    #[test]
-    fn equal_codes_come_in_the_order_they_were_added() {
-        let index =
-            inverted_file(&[7; 640], 64, &InvertedFileOptions::default(), &Context::default());
-        let found = index.unwrap().search(&[7; 64], 4, 100).unwrap();
-        assert_eq!(found.iter().map(|n| n.id).collect::<Vec<_>>(), [0, 1, 2, 3]);
-    }
-
-    #[test]
-    fn bad_input_is_refused_by_name() {
-        let cx = Context::default();
-        let options = InvertedFileOptions::default();
-        let error = |codes: &[u8], dims, options: &InvertedFileOptions| {
-            inverted_file(codes, dims, options, &cx).unwrap_err().to_string()
-        };
-        assert!(error(&[0; 10], 4, &options).contains("wanted codes of 4 bytes, got 10"));
-        assert!(error(&[], 4, &options).contains("at least one code"));
-        let many = InvertedFileOptions { lists: 3, ..options };
-        assert!(error(&[0; 8], 4, &many).contains("`lists`"));
-        let index = inverted_file(&[0; 8], 4, &options, &cx).unwrap();
-        assert!(index.search(&[0; 3], 1, 1).unwrap_err().to_string().contains("query of 4 bytes"));
-        assert_eq!(index.search(&[0; 4], 0, 1), Ok(vec![]));
-        assert_eq!(index.search(&[0; 4], 1, 0), Ok(vec![]));
-    }
-}
+mod tests;

@@ -20,6 +20,7 @@ fn oracle(x: &Image, y: &Image, options: &Ssim) -> f64 {
         SsimBorder::Valid => (Border::Constant, n / 2),
         SsimBorder::Reflect => (Border::Reflect, 0),
         SsimBorder::Reflect101 => (Border::Reflect101, 0),
+        SsimBorder::Replicate => (Border::Clamp, 0),
     };
     let (mut sum, mut count) = (0.0, 0.0);
     for c in 0..x.channels() {
@@ -62,7 +63,12 @@ fn ssim_equals_the_formula_for_every_window_border_and_size() {
         let x = whole.crop(Rect { x: 3, y: 5, width, height });
         let y = noisy(&x, 0.08, 5);
         for window in [Window::Gaussian, Window::Uniform] {
-            for border in [SsimBorder::Valid, SsimBorder::Reflect, SsimBorder::Reflect101] {
+            for border in [
+                SsimBorder::Valid,
+                SsimBorder::Reflect,
+                SsimBorder::Reflect101,
+                SsimBorder::Replicate,
+            ] {
                 for range in [1.0, 2.5] {
                     let options = Ssim { range, window, border, ..Ssim::default() };
                     if border == SsimBorder::Valid && width.min(height) < window.taps() {
