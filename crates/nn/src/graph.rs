@@ -175,6 +175,23 @@ impl Graph {
         self.push(Op::Conv { name, inputs, outputs, kernel, stride: 1, bias: true }, &[from])
     }
 
+    /// The names of the layers that have one.
+    pub fn layers(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().filter_map(|node| node.op.name())
+    }
+
+    /// A layer by its name, or by its number.
+    pub fn find(&self, layer: &str) -> Option<NodeId> {
+        let named = self.nodes.iter().position(|node| node.op.name() == Some(layer));
+        named.or_else(|| layer.parse().ok().filter(|i| (1..self.nodes.len()).contains(i)))
+    }
+
+    /// The layer that the last one with weights reads.
+    pub fn before_last(&self) -> NodeId {
+        let last = self.nodes.iter().rev().find(|node| node.op.name().is_some());
+        last.and_then(|node| node.inputs.first()).copied().unwrap_or(0)
+    }
+
     /// `max(x, 0)`.
     pub fn relu(&mut self, from: NodeId) -> NodeId {
         self.push(Op::Relu, &[from])
@@ -259,6 +276,17 @@ impl Graph {
 }
 
 impl Op {
+    /// The prefix of its tensors, if it has any.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Conv { name, .. }
+            | Self::UpConv2 { name, .. }
+            | Self::BatchNorm { name, .. }
+            | Self::Dense { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
     /// The shape of the value, or what was wanted of the inputs.
     fn shape(&self, from: &[Shape], input: Shape) -> Result<Shape, String> {
         let one = || from.first().copied().ok_or_else(|| "an input".to_owned());

@@ -12,6 +12,7 @@
 //! Reference: the ONNX operator and IR specifications, <https://onnx.ai/onnx/operators/>.
 
 mod protobuf;
+pub(crate) mod reader;
 
 use crate::{Graph, ModelCard, NnError, Node, NodeId, Op, Shape, Tensors, weights};
 use protobuf::Message;

@@ -5,7 +5,7 @@ use super::conv::{Conv, bias_gradient, gather};
 use super::forward::{Pass, Tape};
 use super::net::Net;
 use super::{Value, rearrange};
-use crate::{NnError, Op};
+use crate::{NnError, NodeId, Op};
 
 /// What a loss says about an output: its value and its gradient.
 pub type LossGradient = (f64, Value);
@@ -243,7 +243,7 @@ impl Net {
     /// # Errors
     /// [`NnError::Input`] where the batch does not fit the net.
     pub fn forward(&self, x: Value, threads: usize) -> Result<Value, NnError> {
-        self.forward_until(self.graph.output(), x, threads)
+        self.value(self.graph.output(), x, threads)
     }
 
     /// The code of an autoencoder.
@@ -254,10 +254,19 @@ impl Net {
         let Some(code) = self.graph.code() else {
             return Err(NnError::Input("this net has no code: it is no autoencoder".to_owned()));
         };
-        self.forward_until(code, x, threads)
+        self.value(code, x, threads)
     }
 
-    fn forward_until(&self, until: usize, x: Value, threads: usize) -> Result<Value, NnError> {
+    /// The value of any layer. That of a convolution or a dense layer is what a rectifier after it
+    /// leaves.
+    ///
+    /// # Errors
+    /// [`NnError::Input`] where there is no such layer or the batch does not fit the net.
+    pub fn value(&self, until: NodeId, x: Value, threads: usize) -> Result<Value, NnError> {
+        if until > self.graph.output() {
+            let last = self.graph.output();
+            return Err(NnError::Input(format!("a layer up to {last} is wanted, got {until}")));
+        }
         let ready = self.ready(threads);
         let tape = self.pass(x, &Pass { ready: &ready, training: false, threads, until });
         ready.into_iter().flatten().for_each(|r| r.recycle(&self.pool));
