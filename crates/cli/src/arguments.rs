@@ -2,9 +2,12 @@
 
 use crate::constancy::{CONSTANCY_HELP, ConstancyArgs};
 use crate::device::Device;
+use crate::features::{FEATURES_HELP, FeaturesArgs};
 use crate::learning_arguments::{
     AnomalyArgs, EncodeArgs, ModelArgs, ReconstructArgs, TRAIN_HELP, TrainArgs,
 };
+use crate::looking_arguments::{CompareArgs, DedupeArgs, InspectArgs, MatchArgs};
+use crate::sets::{SETS_HELP, SetsArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use restora::data::Format;
 use restora::image::{Depth, Sigma};
@@ -34,9 +37,15 @@ pub enum Command {
     /// Find duplicates: equal files, equal pixels, and crops, turns, resizes and other copies
     #[command(after_help = DEDUPE_HELP)]
     Dedupe(DedupeArgs),
+    /// Measure how far a set of generated pictures is from a set of real ones, and what it copies
+    #[command(after_help = SETS_HELP)]
+    Sets(Box<SetsArgs>),
     /// Find what two pictures have in common, and how one maps onto the other
     #[command(after_help = MATCH_HELP)]
     Match(MatchArgs),
+    /// Write features of pictures as a table: histograms, textures, outlines, hashes
+    #[command(after_help = FEATURES_HELP)]
+    Features(Box<FeaturesArgs>),
     /// List methods with their options and papers
     Methods(MethodsArgs),
     /// Train a net on your own pictures
@@ -235,158 +244,11 @@ pub struct DegradeArgs {
 }
 
 #[derive(Args, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent switches, each a flag of the command"
-)]
-pub struct InspectArgs {
-    #[command(flatten)]
-    pub input: InputArgs,
-    /// Print everything as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Look for scratches, dust, burnt-in text and dead lines too
-    #[arg(long)]
-    pub damage: bool,
-    /// Measure what is left of damaged JPEG and PNG files, and say what is lost
-    #[arg(long)]
-    pub salvage: bool,
-    /// Threads [default: all]
-    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-    /// No progress
-    #[arg(short, long)]
-    pub quiet: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct DedupeArgs {
-    #[command(flatten)]
-    pub input: InputArgs,
-    /// Write the clusters side by side as an HTML page
-    #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
-    /// Print pictures, pairs and clusters as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Keypoints of each picture that are compared, 16 to 1000
-    #[arg(long, value_name = "N", default_value_t = 120)]
-    pub keypoints: u32,
-    /// Least probability that two pictures are of one source
-    #[arg(long, value_name = "P", default_value_t = 0.99)]
-    pub probability: f64,
-    /// Threads [default: all]
-    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-    /// No progress
-    #[arg(short, long)]
-    pub quiet: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct MatchArgs {
-    /// One picture
-    #[arg(value_name = "FIRST")]
-    pub first: PathBuf,
-    /// The other
-    #[arg(value_name = "SECOND")]
-    pub second: PathBuf,
-    /// Draw both side by side with lines between the matches (.png or .svg)
-    #[arg(long, value_name = "FILE")]
-    pub picture: Option<PathBuf>,
-    /// Replace an existing picture
-    #[arg(long)]
-    pub overwrite: bool,
-    /// Print everything, each match too, as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// How descriptors are normalized: root-sift, sift
-    #[arg(long, default_value = "root-sift")]
-    pub descriptor: String,
-    /// Keep only so many keypoints of each picture, those of highest contrast; 0 keeps all
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub max_keypoints: u32,
-    /// The nearest descriptor must be nearer than this times the second nearest
-    #[arg(long, default_value_t = 0.8)]
-    pub ratio: f64,
-    /// Both must be nearest to each other
-    #[arg(long)]
-    pub mutual: bool,
-    /// Largest error of a match that agrees, in pixels of the second picture
-    #[arg(long, value_name = "PX", default_value_t = 3.0)]
-    pub threshold: f64,
-    /// Seed of the random draws
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
-    /// Threads [default: all]
-    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-}
-
-#[derive(Args, Debug)]
-pub struct CompareArgs {
-    /// The clean picture, or a folder of them
-    #[arg(value_name = "REF")]
-    pub reference: PathBuf,
-    /// The picture to score, or a folder with the same relative names
-    #[arg(value_name = "DIST")]
-    pub distorted: PathBuf,
-    /// Print pairs and means as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Print a table of comma-separated values, one line per pair
-    #[arg(long, conflicts_with = "json")]
-    pub csv: bool,
-    /// Measures, separated by commas, or `all`; docs/measures.md says what each sees
-    #[arg(
-        long,
-        value_name = "LIST",
-        value_delimiter = ',',
-        default_value = "mse,mae,psnr,ssim,ms-ssim"
-    )]
-    pub measures: Vec<String>,
-    /// Score only the part of two files that a mask marks, by MSE, MAE, PSNR and SSIM (windows centered there): a
-    /// picture, white = marked; alpha; color:#RRGGBB of DIST
-    #[arg(long, value_name = "MASK", conflicts_with_all = ["csv", "measures"])]
-    pub mask: Option<String>,
-    /// Which pixels of the mask count: inside or outside
-    #[arg(long, value_name = "SIDE", default_value = "inside", requires = "mask")]
-    pub mask_side: String,
-    /// Cut two files of different sizes to what both have, from the upper left corner
-    #[arg(long, conflicts_with_all = ["csv", "measures"])]
-    pub crop: bool,
-    /// Gray conversion of color pairs: none (mean over channels), pillow-l, bt601
-    #[arg(long, value_name = "CONVERSION", default_value = "none")]
-    pub gray: String,
-    /// Window of SSIM: gaussian (11 taps, MATLAB) or uniform (7 taps, scikit-image's default)
-    #[arg(long, default_value = "gaussian")]
-    pub window: String,
-    /// Which windows of SSIM count: valid, reflect, reflect101
-    #[arg(long, default_value = "valid")]
-    pub border: String,
-    /// Difference between white and black, in nominal range
-    #[arg(long, default_value_t = 1.0)]
-    pub range: f64,
-    /// Unit of MSE (squared) and MAE: 8-bit (white is 255) or nominal (white is 1)
-    #[arg(long, default_value = "8-bit")]
-    pub unit: String,
-    /// How MS-SSIM halves odd sizes: replicate (piq), zero (pytorch-msssim) or drop (torchmetrics)
-    #[arg(long, default_value = "replicate")]
-    pub pooling: String,
-    /// Values outside [0, range]: clip, keep, or auto: clip them if the reference is made of integers,
-    /// which cannot hold them
-    #[arg(long, value_name = "RULE", default_value = "auto")]
-    pub out_of_range: String,
-    /// Threads [default: all]
-    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-}
-
-#[derive(Args, Debug)]
 pub struct MethodsArgs {
     /// Show the options of this method
     pub name: Option<String>,
-    /// Only this family: filter, denoise, inpaint, deblock, color, upscale, degrade
+    /// Only this family: filter, denoise, inpaint, deblock, color, upscale, degrade,
+    /// features
     #[arg(long)]
     pub family: Option<String>,
     /// Print everything as JSON

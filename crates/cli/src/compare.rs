@@ -1,14 +1,17 @@
 //! `restora compare`: scores of pairs.
 
-use crate::arguments::CompareArgs;
+use crate::compare_explain::compare_explain;
 use crate::compare_part::compare_part;
+use crate::looking_arguments::CompareArgs;
 use crate::table::table;
 use crate::{End, print};
 use restora::data::Limits;
 use restora::image::Context;
 use restora::metrics::full_reference::{CompareOptions, Direction, Measure, Scores};
 use restora::pairs::{PairReport, PairsReport, compare_paths};
+use restora::perceptual::Perceptual;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// More measures than this are listed below each other.
@@ -37,14 +40,19 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<End> {
         .threads
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let cx = Context::with_threads(threads);
+    if args.explain {
+        return compare_explain(args, &measures, &cx);
+    }
     if args.mask.is_some() || args.crop {
         return compare_part(args, &options, out_of_range, &cx);
     }
+    let learned: Vec<Perceptual> =
+        args.perceptual.iter().map(|text| Perceptual::from_text(text)).collect::<Result<_, _>>()?;
     let limits = Limits::default();
     let report = compare_paths(
         &args.reference,
         &args.distorted,
-        &measures,
+        (&measures, &learned),
         &options,
         out_of_range,
         &limits,
@@ -56,9 +64,9 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<End> {
     if args.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
     } else if args.csv {
-        print(&csv(&measures, &report)?)?;
+        print(&csv(&measures, &learned, &report)?)?;
     } else {
-        print(&text(args, &measures, &report))?;
+        print(&text(args, &measures, &learned, &report))?;
     }
     let mut end = End::Done;
     for pair in &report.pairs {
@@ -87,13 +95,18 @@ fn measures(names: &[String]) -> Result<Vec<Measure>, restora::Error> {
     Ok(measures)
 }
 
-fn csv(measures: &[Measure], report: &PairsReport) -> Result<String, serde_json::Error> {
+fn csv(
+    measures: &[Measure],
+    learned: &[Perceptual],
+    report: &PairsReport,
+) -> Result<String, serde_json::Error> {
     let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-    let keys: Vec<String> = measures.iter().map(|m| m.key()).collect();
+    let keys: Vec<String> =
+        measures.iter().map(|m| m.key()).chain(learned.iter().map(Perceptual::key)).collect();
     let mut text = format!("reference,distorted,{}\n", keys.join(","));
     for pair in &report.pairs {
         let _ = write!(text, "{},{}", quoted(&pair.reference), quoted(&pair.distorted));
-        let scores = serde_json::to_value(pair.scores.as_ref())?;
+        let scores = serde_json::to_value(pair)?;
         for key in &keys {
             let cell = match &scores[key] {
                 serde_json::Value::Null => String::new(),
@@ -107,34 +120,48 @@ fn csv(measures: &[Measure], report: &PairsReport) -> Result<String, serde_json:
     Ok(text)
 }
 
-fn text(args: &CompareArgs, measures: &[Measure], report: &PairsReport) -> String {
+fn text(
+    args: &CompareArgs,
+    measures: &[Measure],
+    learned: &[Perceptual],
+    report: &PairsReport,
+) -> String {
     let name = |pair: &PairReport| {
         let path = std::path::Path::new(&pair.distorted);
         let short =
             path.strip_prefix(&args.distorted).ok().filter(|p| *p != std::path::Path::new(""));
         short.unwrap_or(path).display().to_string()
     };
-    let mut scored: Vec<(String, &Scores)> =
-        report.pairs.iter().filter_map(|p| Some((name(p), p.scores.as_ref()?))).collect();
+    let mut scored: Vec<(String, &Scores, &BTreeMap<String, f64>)> = report
+        .pairs
+        .iter()
+        .filter_map(|p| Some((name(p), p.scores.as_ref()?, &p.learned)))
+        .collect();
     if let Some(mean) = report.mean.as_ref().filter(|_| scored.len() > 1) {
-        scored.push(("mean".into(), mean));
+        scored.push(("mean".into(), mean, &report.learned_mean));
     }
     if scored.is_empty() {
         return String::new();
     }
     let cell = |m: Measure, scores: &Scores| scores.get(m).map_or("-".into(), |v| number(m, v));
-    if measures.len() <= COLUMNS {
+    let distance = |one: &Perceptual, found: &BTreeMap<String, f64>| {
+        found.get(&one.key()).map_or("-".into(), |v| format!("{v:.5}"))
+    };
+    let titles: Vec<String> = learned.iter().map(Perceptual::title).collect();
+    if measures.len() + learned.len() <= COLUMNS {
         let mut head = vec!["picture"];
         head.extend(measures.iter().map(|m| m.facts().title));
+        head.extend(titles.iter().map(String::as_str));
         let right: Vec<usize> = (1..head.len()).collect();
-        let row = |(name, scores): &(String, &Scores)| {
+        let row = |(name, scores, found): &(String, &Scores, &BTreeMap<String, f64>)| {
             let cells = measures.iter().map(|m| cell(*m, scores));
+            let cells = cells.chain(learned.iter().map(|one| distance(one, found)));
             std::iter::once(name.clone()).chain(cells).collect()
         };
         return table(&head, &right, &scored.iter().map(row).collect::<Vec<_>>());
     }
     let mut rows = Vec::new();
-    for (name, scores) in &scored {
+    for (name, scores, found) in &scored {
         for measure in measures {
             let facts = measure.facts();
             let better = match facts.direction {
@@ -145,12 +172,16 @@ fn text(args: &CompareArgs, measures: &[Measure], report: &PairsReport) -> Strin
             let score = cell(*measure, scores);
             rows.push(vec![name.clone(), facts.name.into(), score, better.into(), identical]);
         }
+        for one in learned {
+            let score = distance(one, found);
+            rows.push(vec![name.clone(), one.key(), score, "less".into(), "0".into()]);
+        }
     }
     table(&["picture", "measure", "score", "better", "identical"], &[2, 4], &rows)
 }
 
 /// A score in as many digits as mean something.
-fn number(measure: Measure, v: f64) -> String {
+pub fn number(measure: Measure, v: f64) -> String {
     match measure {
         _ if !v.is_finite() => v.to_string().to_lowercase(),
         Measure::Psnr => format!("{v:.4}"),

@@ -1,6 +1,6 @@
 //! `restora compare --mask` and `--crop`: scores of a part.
 
-use crate::arguments::CompareArgs;
+use crate::looking_arguments::CompareArgs;
 use crate::table::table;
 use crate::{End, print};
 use restora::data::Limits;

@@ -1,6 +1,6 @@
 //! `restora dedupe`: duplicates in a folder.
 
-use crate::arguments::DedupeArgs;
+use crate::looking_arguments::DedupeArgs;
 use crate::progress::Bar;
 use crate::restore::{cancel_on_interrupt, input};
 use crate::table::table;

@@ -20,7 +20,8 @@ use std::path::{Component, Path, PathBuf};
 /// Rows of a table on the terminal.
 const TABLE_ROWS: usize = 30;
 
-fn open(data: &Path, set: &SetArgs) -> anyhow::Result<Dataset> {
+/// The set of pictures.
+pub fn open(data: &Path, set: &SetArgs) -> anyhow::Result<Dataset> {
     Ok(Dataset::open(data, &set.options()?).map_err(Error::from)?)
 }
 
@@ -31,7 +32,8 @@ fn load(through: &ThroughArgs) -> anyhow::Result<Loaded> {
     Ok(loaded.on(gpu.as_ref()).map_err(Error::from)?)
 }
 
-fn context(asked: Option<u16>, cancel: &Cancel) -> Context<'_> {
+/// The threads asked for, and what stops them.
+pub fn context(asked: Option<u16>, cancel: &Cancel) -> Context<'_> {
     Context { threads: threads(asked), cancel: Some(cancel), ..Context::default() }
 }
 
@@ -129,6 +131,15 @@ fn write(folder: &Path, id: &str, passed: &Passed, overwrite: bool) -> Result<()
     Ok(())
 }
 
+/// How a table of the set's pictures has their classes.
+pub fn label_column(set: &Dataset) -> TableLabels {
+    match (set.labels(), set.classes()) {
+        (None, _) => TableLabels::None,
+        (Some(_), []) => TableLabels::Numbers,
+        (Some(_), names) => TableLabels::Names(names.to_vec()),
+    }
+}
+
 pub fn encode(args: &EncodeArgs) -> anyhow::Result<End> {
     let Some(format) = TableFormat::from_path(&args.output) else {
         let name = args.output.display();
@@ -136,11 +147,7 @@ pub fn encode(args: &EncodeArgs) -> anyhow::Result<End> {
     };
     let loaded = load(&args.through)?;
     let set = open(&args.data, &args.set)?;
-    let labels = match (set.labels(), set.classes()) {
-        (None, _) => TableLabels::None,
-        (Some(_), []) => TableLabels::Numbers,
-        (Some(_), names) => TableLabels::Names(names.to_vec()),
-    };
+    let labels = label_column(&set);
     let create = |columns: usize| {
         let overwrite = args.through.overwrite;
         TableWriter::create(&args.output, format, columns, labels.clone(), overwrite)

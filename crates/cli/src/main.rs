@@ -6,18 +6,22 @@
 
 mod arguments;
 mod compare;
+mod compare_explain;
 mod compare_part;
 mod constancy;
 mod dedupe;
 mod device;
+mod features;
 mod inspect;
 mod learned;
 mod learning_arguments;
+mod looking_arguments;
 mod matching;
 mod methods;
 mod model;
 mod progress;
 mod restore;
+mod sets;
 mod table;
 mod train;
 
@@ -44,6 +48,8 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Dedupe(args) => dedupe::run(&args),
+        Command::Features(args) => features::run(&args),
+        Command::Sets(args) => sets::run(&args),
         Command::Match(args) => matching::run(&args),
         Command::Methods(args) => methods::methods(&args),
         Command::Train(args) => train::run(&args),

@@ -1,6 +1,6 @@
 //! `restora match`: what two pictures have in common.
 
-use crate::arguments::MatchArgs;
+use crate::looking_arguments::MatchArgs;
 use crate::{End, print};
 use restora::data::{Limits, write_atomically};
 use restora::image::Context;

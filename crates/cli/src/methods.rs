@@ -4,14 +4,15 @@ use crate::arguments::MethodsArgs;
 use crate::table::table;
 use crate::{End, print};
 use anyhow::bail;
-use restora::Step;
 use restora::image::OpInfo;
 use restora::nets::WeightsUsed;
+use restora::{Extractor, Step};
 use serde_json::json;
 use std::fmt::Write as _;
 
 pub fn methods(args: &MethodsArgs) -> anyhow::Result<End> {
-    let all = Step::catalog();
+    let mut all = Step::catalog();
+    all.extend(Extractor::catalog());
     let families: std::collections::BTreeSet<_> = all.iter().map(|info| info.family).collect();
     if let Some(family) = &args.family
         && !families.contains(family.as_str())

@@ -1,6 +1,7 @@
 //! What ails a picture, measured without a reference.
 
 use crate::damage::{Finding, listed};
+use crate::quality::Quality;
 use restora_image::{Context, Image, NoiseModel, OpError, SavedJpeg, jpeg_tables};
 use restora_metrics::no_reference::{
     Blockiness, Blur, Exposure, ImpulseRate, JpegQuality, NoiseCorrelation, NoiseLevel, blockiness,
@@ -36,6 +37,9 @@ pub struct Diagnosis {
     /// Scratches, dust, text and dead lines, if the picture was looked through for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<Vec<Finding>>,
+    /// How good the picture looks, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
     /// The user knows the noise: [`Diagnosis::noise`] is what they said.
     pub told: bool,
 }
@@ -126,6 +130,9 @@ impl Diagnosis {
         }
         if let Some(found) = &self.damage {
             facts.push(("damage", listed(found)));
+        }
+        if let Some(quality) = &self.quality {
+            facts.push(("quality", quality.to_string()));
         }
         facts.extend([
             (

@@ -242,6 +242,13 @@ td,th{padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);vertical-a
 .failed{color:var(--bad)}
 ";
 
+/// Pictures side by side with words below.
+pub(crate) const CARDS: &str = "\
+.cards{display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-end}.cards figure{margin:0;max-width:15rem}
+.cards img{display:block;max-width:100%;border-radius:.3rem}.cards figcaption{font-size:.8rem;overflow-wrap:anywhere}
+.cards .keep img{outline:3px solid #009e73;outline-offset:2px}.cards b{font-weight:600}
+";
+
 const SCRIPT: &str = "\
 document.querySelectorAll('.ba').forEach(b=>{const r=b.querySelector('input');r.addEventListener('input',()=>b.style.setProperty('--cut',r.value+'%'))});
 document.querySelectorAll('.switch input').forEach(s=>s.addEventListener('change',()=>s.closest('section').querySelector('.mask').classList.toggle('off',!s.checked)));

@@ -1,6 +1,7 @@
 //! Scores files against their references: two files, or two folders with the same relative names.
 
 use crate::error::Error;
+use crate::perceptual::Perceptual;
 use crate::report::Failure;
 use restora_data::{Format, Input, Limits};
 use restora_image::{Context, Depth, Raster};
@@ -8,6 +9,7 @@ use restora_metrics::full_reference::{
     CompareOptions, Comparison, Measure, OutOfRange, Scores, compare, measure,
 };
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The scores of one pair of files, or why there are none.
@@ -20,6 +22,9 @@ pub struct PairReport {
     /// The scores.
     #[serde(flatten)]
     pub scores: Option<Scores>,
+    /// The scores by measures with weights of the user's, by key.
+    #[serde(flatten)]
+    pub learned: BTreeMap<String, f64>,
     /// Why there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -33,9 +38,12 @@ pub struct PairsReport {
     /// Mean over the pairs that have the measure; PSNR over the pairs that are not identical, and
     /// infinite if all are.
     pub mean: Option<Scores>,
+    /// Mean of each learned measure over the pairs that have it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub learned_mean: BTreeMap<String, f64>,
 }
 
-/// Scores `distorted` against `reference` by `measures`. For folders, every file of the distorted folder is paired
+/// Scores `distorted` against `reference` by `measures` and by `learned` ones. For folders, every file of the distorted folder is paired
 /// with the reference of the same relative name, or of the same stem if the extension differs.
 /// `out_of_range` is as in [`score`]; that of `options` does not matter.
 ///
@@ -44,7 +52,7 @@ pub struct PairsReport {
 pub fn compare_paths(
     reference: &Path,
     distorted: &Path,
-    measures: &[Measure],
+    (measures, learned): (&[Measure], &[Perceptual]),
     options: &CompareOptions,
     out_of_range: Option<OutOfRange>,
     limits: &Limits,
@@ -59,21 +67,25 @@ pub fn compare_paths(
         let name = |p: &Path| p.to_string_lossy().into_owned();
         let (reference, scores) = match clean {
             Ok(clean) => {
-                let score = |clean: &Path| -> Result<Scores, Error> {
+                let score = |clean: &Path| -> Result<_, Error> {
                     let (clean, scored) = (read_page(clean, limits)?, read_page(scored, limits)?);
                     let options = with_range_rule(&clean, options, out_of_range);
-                    Ok(measure(&clean.to_image(), &scored.to_image(), measures, &options, cx)?)
+                    let (clean, scored) = (clean.to_image(), scored.to_image());
+                    let scores = measure(&clean, &scored, measures, &options, cx)?;
+                    let by = |one: &Perceptual| Ok((one.key(), one.score(&clean, &scored, cx)?));
+                    let learned = learned.iter().map(by).collect::<Result<_, Error>>()?;
+                    Ok((scores, learned))
                 };
                 let scores = score(&clean);
                 (name(&clean), scores)
             }
             Err(error) => (String::new(), Err(error)),
         };
-        let (scores, failure) = match scores {
-            Ok(scores) => (Some(scores), None),
-            Err(error) => (None, Some(Failure::new("score", &error))),
+        let (scores, learned, failure) = match scores {
+            Ok((scores, learned)) => (Some(scores), learned, None),
+            Err(error) => (None, BTreeMap::new(), Some(Failure::new("score", &error))),
         };
-        PairReport { reference, distorted: name(scored), scores, failure }
+        PairReport { reference, distorted: name(scored), scores, learned, failure }
     };
     let mut pairs = Vec::new();
     match (reference.is_dir(), distorted.is_dir()) {
@@ -107,7 +119,12 @@ pub fn compare_paths(
         }
     }
     let mean = Scores::mean(pairs.iter().filter_map(|pair| pair.scores.as_ref()));
-    Ok(PairsReport { pairs, mean })
+    let mean_of = |key: String| {
+        let there: Vec<f64> = pairs.iter().filter_map(|p| p.learned.get(&key).copied()).collect();
+        (!there.is_empty()).then(|| (key, there.iter().sum::<f64>() / there.len() as f64))
+    };
+    let learned_mean = learned.iter().map(Perceptual::key).filter_map(mean_of).collect();
+    Ok(PairsReport { pairs, mean, learned_mean })
 }
 
 /// The file of `root` with the same relative name, with `.png` after it, or with the same stem and another

@@ -1,7 +1,8 @@
 //! What is to be done to every picture, before it is known which picture.
 
 use crate::error::Error;
-use crate::step::{Step, continues_list};
+use crate::option_text::continues_list;
+use crate::step::Step;
 use restora_data::Limits;
 use restora_image::{Context, Scale, Sigma};
 use serde::{Deserialize, Serialize};

@@ -81,6 +81,8 @@ pub struct RunOptions {
     pub seed: u64,
     /// Measure each picture even if no stage needs it.
     pub diagnose: bool,
+    /// Measure how good each picture looks too (NIQE, BRISQUE, colorfulness).
+    pub quality: bool,
     /// How large pictures are cut.
     pub tiling: Tiling,
     /// Find out what would be done, and write nothing.
@@ -115,6 +117,7 @@ impl RunOptions {
             memory: 1_500_000_000,
             seed: 0,
             diagnose: true,
+            quality: false,
             tiling: Tiling::default(),
             dry_run: false,
         }

@@ -7,6 +7,7 @@ use crate::learned_denoiser::Learned;
 use crate::learned_inpainter::LearnedInpainting;
 use crate::learned_upscaler::LearnedUpscaling;
 use crate::nets::{self, WeightsUsed};
+use crate::option_text;
 use crate::pairs::read_page;
 use restora_data::Limits;
 use restora_image::{Context, Image, NoiseModel, OpError, OpInfo, Operation, Size, beyond_range};
@@ -153,25 +154,8 @@ impl Step {
                 names.join(", ")
             )));
         }
-        let mut object = serde_json::Map::new();
-        let mut last = None;
-        for pair in options.split([':', ',']).filter(|p| !p.trim().is_empty()) {
-            match (pair.split_once('='), last.as_ref().and_then(|key| object.get_mut(key))) {
-                (Some((key, value)), _) => {
-                    let key = key.trim().replace('-', "_");
-                    object.insert(key.clone(), scalar(value.trim()));
-                    last = Some(key);
-                }
-                (None, Some(value)) if continues_list(pair) => match value {
-                    serde_json::Value::Array(list) => list.push(scalar(pair.trim())),
-                    first => *first = vec![first.take(), scalar(pair.trim())].into(),
-                },
-                _ => {
-                    let message = format!("`{name}`: options are key=value, got `{pair}`");
-                    return Err(Error::Pipeline(message));
-                }
-            }
-        }
+        let mut object = option_text::read(options)
+            .map_err(|told| Error::Pipeline(format!("`{name}`: {told}")))?;
         if let Some(level) = object.get("sigma").and_then(serde_json::Value::as_f64)
             && level > 1.0
         {
@@ -399,47 +383,6 @@ impl std::fmt::Display for Step {
         else {
             return Ok(());
         };
-        for (key, value) in mine.iter().filter(|(k, v)| default.get(k.as_str()) != Some(v)) {
-            match value {
-                serde_json::Value::String(text) => write!(f, ":{key}={text}")?,
-                serde_json::Value::Number(n) => write!(f, ":{key}={}", short(n))?,
-                serde_json::Value::Array(list) => {
-                    let words = list.iter().map(|v| v.as_number().map_or(v.to_string(), short));
-                    write!(f, ":{key}={}", words.collect::<Vec<_>>().join(","))?;
-                }
-                other => write!(f, ":{key}={other}")?,
-            }
-        }
-        Ok(())
+        write!(f, "{}", option_text::written(&mine, &default))
     }
-}
-
-/// A number as a reader wants it: they are f32 at heart, five digits say all.
-fn short(n: &serde_json::Number) -> String {
-    if n.is_i64() || n.is_u64() {
-        return n.to_string();
-    }
-    let n = n.as_f64().unwrap_or(f64::NAN);
-    let digits = (4 - n.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
-    let text = format!("{n:.digits$}");
-    if !text.contains('.') {
-        return text;
-    }
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// Is a word between commas a further number of the list that the word before it began?
-pub(crate) fn continues_list(word: &str) -> bool {
-    scalar(word.trim()).is_number()
-}
-
-/// A word of the command line as JSON: numbers, fractions such as `25/255`, `true`, `false`, `null`,
-/// else text.
-fn scalar(text: &str) -> serde_json::Value {
-    if let Some((top, bottom)) = text.split_once('/')
-        && let (Ok(top), Ok(bottom)) = (top.trim().parse::<f64>(), bottom.trim().parse::<f64>())
-    {
-        return (top / bottom).into();
-    }
-    serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }

@@ -1,7 +1,7 @@
 //! The clusters side by side, as one HTML page that needs nothing beside itself.
 
 use super::{Duplicates, Likeness, Pair, Picture};
-use crate::html::{STYLE, escape};
+use crate::html::{CARDS, STYLE, escape};
 use crate::pairs::read_page;
 use crate::preview;
 use restora_data::Limits;
@@ -12,12 +12,6 @@ use std::fmt::Write;
 const PICTURED: usize = 200;
 /// More copies than this are listed without pictures.
 const COPIES: usize = 24;
-
-const CARDS: &str = "\
-.cards{display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-end}.cards figure{margin:0;max-width:15rem}
-.cards img{display:block;max-width:100%;border-radius:.3rem}.cards figcaption{font-size:.8rem;overflow-wrap:anywhere}
-.cards .keep img{outline:3px solid #009e73;outline-offset:2px}.cards b{font-weight:600}
-";
 
 /// The page: of each cluster the keeper first, then the copies with how they were made from it.
 pub fn page(found: &Duplicates, limits: &Limits) -> String {

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::pairs::{counterpart, read_page};
 use crate::pipeline::Stage;
 use crate::preview::Crop;
+use crate::quality::Quality;
 use crate::report::{Failure, ItemReport, Outcome};
 use crate::resolve::resolve;
 use crate::step::Step;
@@ -192,6 +193,7 @@ impl Belt<'_> {
                     resolved.diagnosis.damage = Some(found);
                 }
                 if number == 0 {
+                    resolved.diagnosis.quality = options.quality.then(|| Quality::of(page));
                     row.steps.clone_from(&resolved.steps);
                     row.reason = resolved.reason;
                     row.notes.extend(resolved.left_alone);
