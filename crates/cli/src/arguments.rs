@@ -7,6 +7,7 @@ use crate::learning_arguments::{
     AnomalyArgs, EncodeArgs, ModelArgs, ReconstructArgs, TRAIN_HELP, TrainArgs,
 };
 use crate::looking_arguments::{CompareArgs, DedupeArgs, InspectArgs, MatchArgs};
+use crate::search::{INDEX_HELP, IndexArgs, SEARCH_HELP, SearchArgs};
 use crate::sets::{SETS_HELP, SetsArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use restora::data::Format;
@@ -37,6 +38,12 @@ pub enum Command {
     /// Find duplicates: equal files, equal pixels, and crops, turns, resizes and other copies
     #[command(after_help = DEDUPE_HELP)]
     Dedupe(DedupeArgs),
+    /// Look at pictures once and keep what copies are found by, in a file that grows
+    #[command(after_help = INDEX_HELP)]
+    Index(IndexArgs),
+    /// Find copies of pictures among those of an index
+    #[command(after_help = SEARCH_HELP)]
+    Search(SearchArgs),
     /// Measure how far a set of generated pictures is from a set of real ones, and what it copies
     #[command(after_help = SETS_HELP)]
     Sets(Box<SetsArgs>),
@@ -90,6 +97,7 @@ const DEDUPE_HELP: &str = "\
 Examples:
   restora dedupe photos --report duplicates.html
   restora dedupe photos --json > duplicates.json
+  restora dedupe photos --index photos.index    # looks at new and changed pictures only
 
 Nothing is moved or deleted. Of each cluster the picture of most pixels is marked as the one to keep.";
 

@@ -21,7 +21,10 @@ pub fn run(args: &DedupeArgs) -> anyhow::Result<End> {
         return Ok(End::NothingToDo);
     }
     let bar = Bar::new(total, args.quiet);
-    let found = find_duplicates(&input, &options, &cancel_on_interrupt(), &|| bar.step());
+    let found =
+        find_duplicates(&input, &options, args.index.as_deref(), &cancel_on_interrupt(), &|| {
+            bar.step();
+        });
     bar.clear();
     let found = found?;
     if let Some(path) = &args.report {

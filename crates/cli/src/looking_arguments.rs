@@ -116,11 +116,14 @@ pub struct DedupeArgs {
     /// Print pictures, pairs and clusters as JSON
     #[arg(long)]
     pub json: bool,
+    /// Keep what is known of each picture in this file, and look only at those that are new or changed
+    #[arg(long, value_name = "FILE")]
+    pub index: Option<PathBuf>,
     /// Keypoints of each picture that are compared, 16 to 1000
     #[arg(long, value_name = "N", default_value_t = 120)]
     pub keypoints: u32,
     /// Least probability that two pictures are of one source
-    #[arg(long, value_name = "P", default_value_t = 0.99)]
+    #[arg(long, value_name = "P", default_value_t = 0.9)]
     pub probability: f64,
     /// Threads [default: all]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -21,6 +21,7 @@ mod methods;
 mod model;
 mod progress;
 mod restore;
+mod search;
 mod sets;
 mod table;
 mod train;
@@ -48,6 +49,8 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Dedupe(args) => dedupe::run(&args),
+        Command::Index(args) => search::index(&args),
+        Command::Search(args) => search::search(&args),
         Command::Features(args) => features::run(&args),
         Command::Sets(args) => sets::run(&args),
         Command::Match(args) => matching::run(&args),

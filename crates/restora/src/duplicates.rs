@@ -2,44 +2,46 @@
 //! another by cropping, turning, mirroring, resizing, recompressing, recoloring or captions.
 //!
 //! 1. Every picture is reduced to at most 512 pixels a side; of its strongest SIFT keypoints a code of 64
-//!    bytes each is kept (and a small gray picture).
+//!    bytes each is kept, its look (its lowest frequencies), and a small gray picture.
 //! 2. All codes go into one inverted file. Each code of a picture, and its mirror image, votes for the
-//!    pictures of the codes nearest to it.
-//! 3. For the pictures with most votes a homography is fitted to the places of the matched keypoints. It
-//!    counts if it is better than chance allows among all pictures tried (*a contrario*), is no wild
-//!    distortion, and if what both show where they overlap is alike.
-//! 4. Pictures that are joined by such pairs are a cluster; the one with most pixels, then most bytes,
+//!    pictures of the codes nearest to it. The looks of all eight flips and turns name those that look
+//!    alike as a whole, for pictures without structure.
+//! 3. For the pictures with most votes a homography is fitted to the places of the matched keypoints, and a
+//!    number says how many as good chance is expected to give (*a contrario*). Wild distortions are out. For each
+//!    that looks alike the flip or turn is the map.
+//! 4. How alike the edges of both are where they overlap makes the probability that both are of one source, by a
+//!    logistic regression on planted copies.
+//! 5. Pictures that are joined by such pairs are a cluster; the one with most pixels, then most bytes,
 //!    is its keeper.
 
+mod candidates;
 mod clusters;
+mod index;
+mod look;
+mod odds;
 mod page;
+mod search;
 mod signature;
 mod verify;
 
+pub use index::{PictureIndex, Updated};
+pub use odds::features;
 pub use page::page;
+pub use search::{Found, Searcher};
 
 use crate::error::Error;
 use crate::report::Failure;
+use candidates::{Candidate, Candidates, Reason};
 use clusters::clusters;
+use odds::probability;
 use rayon::prelude::*;
 use restora_data::{Entry, Input, Limits, walk};
 use restora_image::{Cancel, Context};
-use restora_metrics::features::mirrored;
-use restora_metrics::search::{InvertedFile, InvertedFileOptions, inverted_file};
 use serde::Serialize;
-use signature::{CODE, Signature};
+use signature::Signature;
 use std::collections::HashMap;
-use std::path::PathBuf;
-use verify::{Evidence, verify};
-
-/// Nearest codes that get the vote of a code.
-const NEIGHBORS: usize = 12;
-/// Lists of the index that are looked at for a code.
-const PROBES: usize = 12;
-/// Votes that make a picture worth a closer look: a homography takes four.
-const LEAST_VOTES: usize = 6;
-/// Pictures that get a closer look, those with most votes.
-const CANDIDATES: usize = 16;
+use std::path::{Path, PathBuf};
+use verify::{verify_keypoints, verify_turn};
 
 /// How duplicates are looked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,7 +58,7 @@ pub struct DuplicateOptions {
 
 impl Default for DuplicateOptions {
     fn default() -> Self {
-        Self { keypoints: 120, least_probability: 0.99, threads: None, limits: Limits::default() }
+        Self { keypoints: 120, least_probability: 0.9, threads: None, limits: Limits::default() }
     }
 }
 
@@ -81,7 +83,7 @@ pub struct Pair {
     pub second: usize,
     /// How alike.
     pub likeness: Likeness,
-    /// Probability that both are of one source: 1 less the number of false alarms to be expected.
+    /// Probability that both are of one source.
     pub probability: f64,
     /// How the first becomes the second; `None` for equal ones.
     pub map: Option<Map>,
@@ -102,8 +104,16 @@ pub struct Map {
     pub overlap: f64,
     /// Correlation of both where they overlap.
     pub correlation: f64,
-    /// Keypoints that agree.
+    /// Correlation of their gradients there: the median over 4 x 4 cells.
+    pub edges: f64,
+    /// Median of that correlation over the pictures that look most alike, copies or not: high among pictures as
+    /// alike as digits. 0 where keypoints spoke.
+    pub usual_edges: f64,
+    /// Keypoints that agree; 0 where the look of the whole spoke, not keypoints.
     pub inliers: usize,
+    /// Base-10 logarithm of how many homographies as good as that of the keypoints chance is expected to give; 0
+    /// where the look of the whole spoke.
+    pub log10_false_alarms: f64,
 }
 
 /// A picture of the collection.
@@ -148,37 +158,87 @@ pub struct Duplicates {
     pub cancelled: bool,
 }
 
-/// Looks for duplicates in `input`. `seen` is called after each picture that was read.
+/// Is it a number of keypoints that can be kept?
+fn check_keypoints(keypoints: u32) -> Result<(), Error> {
+    if (16..=1000).contains(&keypoints) {
+        return Ok(());
+    }
+    Err(Error::Usage(format!("keypoints must be 16 to 1000, got {keypoints}")))
+}
+
+fn check_probability(probability: f64) -> Result<(), Error> {
+    if (0.0..1.0).contains(&probability) {
+        return Ok(());
+    }
+    Err(Error::Usage(format!("probability must be 0 or above and below 1, got {probability}")))
+}
+
+/// Looks for duplicates in `input`. `seen` is called after each picture that was read. With an `index`, what is
+/// known of the pictures is taken from that file, which is brought up to date (or made) first:
+/// [`PictureIndex::update`].
 ///
 /// # Errors
-/// If an option is out of range. A file that cannot be read is a row of `failures`.
+/// If an option is out of range, or the index cannot be read or written. A picture that cannot be read is a row of
+/// `failures`.
 pub fn find_duplicates(
     input: &Input,
     options: &DuplicateOptions,
+    index: Option<&Path>,
     cancel: &Cancel,
     seen: &(dyn Fn() + Sync),
 ) -> Result<Duplicates, Error> {
-    if !(16..=1000).contains(&options.keypoints) {
-        let got = options.keypoints;
-        return Err(Error::Usage(format!("keypoints must be 16 to 1000, got {got}")));
-    }
-    if !(0.0..1.0).contains(&options.least_probability) {
-        let got = options.least_probability;
-        return Err(Error::Usage(format!("probability must be 0 or above and below 1, got {got}")));
-    }
-    let look = || look(input, options, cancel, seen);
-    match options.threads {
-        Some(threads) => crate::train::pool(threads)?.install(look),
-        None => look(),
+    check_keypoints(options.keypoints)?;
+    check_probability(options.least_probability)?;
+    in_pool(options.threads, || {
+        let cx =
+            Context { cancel: Some(cancel), ..Context::with_threads(rayon::current_num_threads()) };
+        let Some(path) = index else {
+            let (signatures, failures) = look(input, options, cancel, seen);
+            let candidates = Candidates::new(&signatures, None, &cx);
+            return finished(&signatures, candidates, failures, options, cancel);
+        };
+        let DuplicateOptions { keypoints, limits, .. } = options;
+        let (mut index, updated) =
+            PictureIndex::update(path, input, *keypoints, limits, cancel, seen)?;
+        let candidates = index.candidates(&cx);
+        finished(index.pictures(), candidates, updated.failures, options, cancel)
+    })
+}
+
+/// As [`PictureIndex::update`], on so many `threads`, or all.
+///
+/// # Errors
+/// As of that.
+pub fn update_index(
+    path: &Path,
+    input: &Input,
+    keypoints: u32,
+    limits: &Limits,
+    threads: Option<usize>,
+    cancel: &Cancel,
+    seen: &(dyn Fn() + Sync),
+) -> Result<(PictureIndex, Updated), Error> {
+    in_pool(threads, || PictureIndex::update(path, input, keypoints, limits, cancel, seen))
+}
+
+/// Runs on so many threads, or all.
+fn in_pool<T: Send>(
+    threads: Option<usize>,
+    run: impl FnOnce() -> Result<T, Error> + Send,
+) -> Result<T, Error> {
+    match threads {
+        Some(threads) => crate::train::pool(threads)?.install(run),
+        None => run(),
     }
 }
 
+/// Looks at every picture; sorted by name, with what could not be read.
 fn look(
     input: &Input,
     options: &DuplicateOptions,
     cancel: &Cancel,
     seen: &(dyn Fn() + Sync),
-) -> Result<Duplicates, Error> {
+) -> (Vec<Signature>, Vec<(String, Failure)>) {
     let mut failures = Vec::new();
     let mut entries: Vec<Entry> = Vec::new();
     for entry in walk(input) {
@@ -191,9 +251,9 @@ fn look(
         .into_par_iter()
         .filter(|_| !cancel.is_cancelled())
         .map(|entry| {
-            let signature = Signature::of(&entry, options);
+            let signature = Signature::of(&entry, options.keypoints, &options.limits);
             seen();
-            (entry.id.clone(), signature)
+            (entry.id, signature)
         })
         .collect();
     let mut signatures = Vec::new();
@@ -203,17 +263,56 @@ fn look(
             Err(error) => failures.push((id, Failure::new("read", &error))),
         }
     }
-    signatures.sort_by(|a, b| a.picture.id.cmp(&b.picture.id));
+    signatures.sort_by(|a, b| a.id.cmp(&b.id));
     failures.sort_by(|a, b| a.0.cmp(&b.0));
-    let mut pairs = equal_pairs(&signatures, &options.limits);
+    (signatures, failures)
+}
+
+/// The pairs and clusters; none if somebody stopped it before.
+fn finished(
+    signatures: &[Signature],
+    candidates: Result<Candidates, Error>,
+    failures: Vec<(String, Failure)>,
+    options: &DuplicateOptions,
+    cancel: &Cancel,
+) -> Result<Duplicates, Error> {
+    let mut pairs = Vec::new();
     if !cancel.is_cancelled() {
-        pairs.extend(near_pairs(&signatures, options, cancel)?);
+        pairs = equal_pairs(signatures, &options.limits);
+        pairs.extend(near_pairs(signatures, &candidates?, options, cancel)?);
+        // Equal ones come first, and what a pair is said to be first counts.
+        pairs.sort_by_key(|p| (p.first, p.second, p.likeness));
+        pairs.dedup_by_key(|p| (p.first, p.second));
     }
-    pairs.sort_by_key(|p| (p.first, p.second, p.likeness));
-    pairs.dedup_by_key(|p| (p.first, p.second));
-    let pictures: Vec<Picture> = signatures.into_iter().map(|s| s.picture).collect();
+    let pictures: Vec<Picture> = signatures.iter().map(Picture::of).collect();
     let clusters = clusters(&pictures, &pairs);
     Ok(Duplicates { clusters, pictures, pairs, failures, cancelled: cancel.is_cancelled() })
+}
+
+impl Picture {
+    fn of(signature: &Signature) -> Self {
+        Self {
+            id: signature.id.clone(),
+            width: signature.width,
+            height: signature.height,
+            bytes: signature.bytes,
+            path: signature.path.clone(),
+            keypoints: signature.points.len(),
+        }
+    }
+}
+
+/// Are the files equal, byte by byte, as their checksums say?
+fn same_file(a: &Signature, b: &Signature, limits: &Limits) -> bool {
+    let sums = |s: &Signature| (s.bytes, s.file_sum);
+    sums(a) == sums(b) && matches!((a.read(limits), b.read(limits)), (Some(a), Some(b)) if a == b)
+}
+
+/// Are the pixels of all pages equal, as their checksums say?
+fn same_pixels(a: &Signature, b: &Signature, limits: &Limits) -> bool {
+    let pages = |s: &Signature| restora_data::decode(&s.read(limits)?, limits).ok();
+    let sums = |s: &Signature| (s.width, s.height, s.pixel_sum);
+    sums(a) == sums(b) && matches!((pages(a), pages(b)), (Some(a), Some(b)) if a.pages == b.pages)
 }
 
 /// Equal files and equal pixels: checksums say which to compare, the comparison decides.
@@ -221,136 +320,124 @@ fn equal_pairs(signatures: &[Signature], limits: &Limits) -> Vec<Pair> {
     let mut by_file: HashMap<_, Vec<usize>> = HashMap::new();
     let mut by_pixels: HashMap<_, Vec<usize>> = HashMap::new();
     for (i, s) in signatures.iter().enumerate() {
-        by_file.entry((s.picture.bytes, s.file_sum)).or_default().push(i);
-        by_pixels.entry((s.picture.width, s.picture.height, s.pixel_sum)).or_default().push(i);
+        by_file.entry((s.bytes, s.file_sum)).or_default().push(i);
+        by_pixels.entry((s.width, s.height, s.pixel_sum)).or_default().push(i);
     }
-    let joined =
-        |groups: HashMap<_, Vec<usize>>, likeness, equal: &dyn Fn(usize, usize) -> bool| {
-            let mut pairs = Vec::new();
-            for group in groups.into_values() {
-                // Each with the first of its kind.
-                let mut firsts: Vec<usize> = Vec::new();
-                for i in group {
-                    if let Some(&first) = firsts.iter().find(|&&first| equal(first, i)) {
-                        let (probability, map) = (1.0, None);
-                        pairs.push(Pair { first, second: i, likeness, probability, map });
-                    } else {
-                        firsts.push(i);
-                    }
+    let mut pairs = Vec::new();
+    let mut join =
+        |group: Vec<usize>, likeness, equal: fn(&Signature, &Signature, &Limits) -> bool| {
+            // Each with the first of its kind.
+            let mut firsts: Vec<usize> = Vec::new();
+            for i in group {
+                let same = |&&first: &&usize| equal(&signatures[first], &signatures[i], limits);
+                if let Some(&first) = firsts.iter().find(same) {
+                    let (probability, map) = (1.0, None);
+                    pairs.push(Pair { first, second: i, likeness, probability, map });
+                } else {
+                    firsts.push(i);
                 }
             }
-            pairs
         };
-    let entry = |i: usize| &signatures[i].entry;
-    let same_file = |a: usize, b: usize| matches!((entry(a).read(limits), entry(b).read(limits)), (Ok(a), Ok(b)) if a == b);
-    let same_pixels = |a: usize, b: usize| {
-        let pages = |i| restora_data::decode(&entry(i).read(limits).ok()?, limits).ok();
-        matches!((pages(a), pages(b)), (Some(a), Some(b)) if a.pages == b.pages)
-    };
-    let by_file = by_file.into_iter().map(|((a, b), v)| ((a, b, 0), v)).collect();
-    let by_pixels = by_pixels.into_iter().map(|((a, b, c), v)| ((u64::from(a), b, c), v)).collect();
-    let mut pairs = joined(by_file, Likeness::SameFile, &same_file);
-    pairs.extend(joined(by_pixels, Likeness::SamePixels, &same_pixels));
+    by_file.into_values().for_each(|group| join(group, Likeness::SameFile, same_file));
+    by_pixels.into_values().for_each(|group| join(group, Likeness::SamePixels, same_pixels));
     pairs
 }
 
-/// Which picture and which of its keypoints each code of the index belongs to.
-struct Owners(Vec<(u32, u32)>);
-
 fn near_pairs(
     signatures: &[Signature],
+    candidates: &Candidates,
     options: &DuplicateOptions,
     cancel: &Cancel,
 ) -> Result<Vec<Pair>, Error> {
-    let mut codes = Vec::new();
-    let mut owners = Owners(Vec::new());
-    for (i, s) in signatures.iter().enumerate() {
-        codes.extend_from_slice(&s.codes);
-        owners.0.extend((0..s.points.len()).map(|k| (i as u32, k as u32)));
-    }
-    if codes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let cx =
-        Context { cancel: Some(cancel), ..Context::with_threads(rayon::current_num_threads()) };
-    let index = inverted_file(&codes, CODE, &InvertedFileOptions::default(), &cx)?;
-    drop(codes);
     let found: Vec<Vec<Pair>> = (0..signatures.len())
         .into_par_iter()
+        .filter(|_| !cancel.is_cancelled())
         .map(|i| {
-            if cancel.is_cancelled() {
-                return Ok(Vec::new());
-            }
-            pairs_of(i, signatures, &index, &owners, options)
+            let judged = judged(&signatures[i], Some(i), signatures, candidates)?.into_iter();
+            let pairs = judged.filter(|j| j.probability >= options.least_probability).map(|j| {
+                let (first, second) = (i.min(j.other), i.max(j.other));
+                let (likeness, map) = (Likeness::NearDuplicate, Some(j.map));
+                Pair { first, second, likeness, probability: j.probability, map }
+            });
+            Ok(pairs.collect())
         })
         .collect::<Result<_, Error>>()?;
-    // A pair may be found from both sides: the surer one counts.
+    // A pair may be found from both sides, by keypoints and by look: the surer one counts.
     let mut best: HashMap<(usize, usize), Pair> = HashMap::new();
     for pair in found.into_iter().flatten() {
         let known = best.entry((pair.first, pair.second)).or_insert_with(|| pair.clone());
-        let inliers = |p: &Pair| p.map.as_ref().map_or(0, |m| m.inliers);
-        if inliers(&pair) > inliers(known) {
+        if pair.probability > known.probability {
             *known = pair;
         }
     }
     Ok(best.into_values().collect())
 }
 
-/// A vote: keypoint of the first picture, of the second, squared distance of the codes.
-type Vote = (u32, u32, u32);
+/// A picture that may be a copy of the one asked for.
+struct Judged {
+    other: usize,
+    /// From the first to the second of both, where the one asked for is number `own`; else from that one.
+    map: Map,
+    probability: f64,
+}
 
-/// The pictures that share a source with picture `i`.
-fn pairs_of(
-    i: usize,
-    signatures: &[Signature],
-    index: &InvertedFile,
-    owners: &Owners,
-    options: &DuplicateOptions,
-) -> Result<Vec<Pair>, Error> {
-    let signature = &signatures[i];
-    let mut votes: HashMap<(u32, bool), Vec<Vote>> = HashMap::new();
-    for (k, code) in signature.codes.chunks_exact(CODE).enumerate() {
-        let code: &[u8; CODE] = code.try_into().expect("whole codes");
-        for (turned_over, query) in [(false, *code), (true, mirrored(code))] {
-            for near in index.search(&query, NEIGHBORS, PROBES)? {
-                let (owner, keypoint) = owners.0[near.id as usize];
-                if owner as usize != i {
-                    let list = votes.entry((owner, turned_over)).or_default();
-                    list.push((k as u32, keypoint, near.distance));
-                }
-            }
+/// Which of `pictures` may be copies of `asked`, which is number `own` of them or none.
+fn judged(
+    asked: &Signature,
+    own: Option<usize>,
+    pictures: &[Signature],
+    candidates: &Candidates,
+) -> Result<Vec<Judged>, Error> {
+    let mut found = Vec::new();
+    let mut alike = Vec::new();
+    for candidate in candidates.of(asked, own)? {
+        let other = candidate.picture;
+        let asked_first = own.is_none_or(|own| own < other);
+        let (first, second) =
+            if asked_first { (asked, &pictures[other]) } else { (&pictures[other], asked) };
+        let map = verified(first, second, &candidate, asked_first)?;
+        if matches!(candidate.reason, Reason::Turn(_)) {
+            alike.push(map.as_ref().map_or(0.0, |map| map.edges));
+        }
+        found.extend(map.map(|map| (other, map)));
+    }
+    // As if there always were so many: of few most may be copies.
+    alike.resize(alike.len().max(candidates::MOST_LOOKS), 0.0);
+    let middle = alike.len() / 2;
+    let usual = *alike.select_nth_unstable_by(middle, f64::total_cmp).1;
+    let judge = |(other, mut map): (usize, Map)| {
+        map.usual_edges = if map.inliers > 0 { 0.0 } else { usual };
+        Judged { other, probability: probability(&map), map }
+    };
+    Ok(found.into_iter().map(judge).collect())
+}
+
+/// How `first` becomes `second`, if a copy can be made so; `asked_first` if the candidate was found for the first.
+fn verified(
+    first: &Signature,
+    second: &Signature,
+    candidate: &Candidate,
+    asked_first: bool,
+) -> Result<Option<Map>, Error> {
+    match &candidate.reason {
+        Reason::Turn(how) => {
+            // Undone by itself, but for the two quarter turns, each of which is undone by the other.
+            let how = match how {
+                5 | 6 if !asked_first => how ^ 3,
+                _ => *how,
+            };
+            Ok(verify_turn(first, second, how))
+        }
+        Reason::Keypoints(votes) => {
+            let matched: Vec<_> = votes
+                .iter()
+                .map(|&(mine, theirs)| {
+                    let (of_first, of_second) =
+                        if asked_first { (mine, theirs) } else { (theirs, mine) };
+                    (first.point(of_first as usize), second.point(of_second as usize))
+                })
+                .collect();
+            verify_keypoints(first, second, &matched)
         }
     }
-    let mut candidates: Vec<((u32, bool), Vec<Vote>)> =
-        votes.into_iter().filter(|(_, list)| list.len() >= LEAST_VOTES).collect();
-    candidates.sort_by_key(|((owner, turned), list)| (usize::MAX - list.len(), *owner, *turned));
-    candidates.truncate(CANDIDATES);
-    let mut pairs = Vec::new();
-    for ((other, _), list) in candidates {
-        let (first, second) = (i.min(other as usize), i.max(other as usize));
-        let matched: Vec<([f64; 2], [f64; 2])> = list
-            .iter()
-            .map(|(mine, theirs, _)| {
-                let places = [
-                    (i, signature.points[*mine as usize]),
-                    (other as usize, signatures[other as usize].points[*theirs as usize]),
-                ];
-                let of = |n: usize| places.iter().find(|(p, _)| *p == n).expect("either").1;
-                (of(first), of(second))
-            })
-            .collect();
-        let Some(Evidence { log10_false_alarms, map }) =
-            verify(&signatures[first], &signatures[second], &matched)?
-        else {
-            continue;
-        };
-        // As many pictures could have been taken for copies by chance.
-        let tests = (signatures.len() as f64).log10();
-        let probability = 1.0 - 10f64.powf(log10_false_alarms + tests).min(1.0);
-        if probability >= options.least_probability {
-            let likeness = Likeness::NearDuplicate;
-            pairs.push(Pair { first, second, likeness, probability, map: Some(map) });
-        }
-    }
-    Ok(pairs)
 }

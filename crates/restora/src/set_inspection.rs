@@ -216,7 +216,7 @@ pub fn inspect_set(
         near.tell(&mut found)?;
     }
     if found.pictures.len() > 1 && !cancel.is_cancelled() {
-        let copies = find_duplicates(input, &options.duplicates, cancel, seen)?;
+        let copies = find_duplicates(input, &options.duplicates, None, cancel, seen)?;
         let places: HashMap<&str, usize> =
             found.pictures.iter().enumerate().map(|(i, p)| (p.id.as_str(), i)).collect();
         let place = |i: usize| places.get(copies.pictures[i].id.as_str()).copied();
