@@ -2,14 +2,18 @@
 //! them.
 
 use crate::arguments::InputArgs;
+use crate::learned::context;
 use crate::progress::Bar;
 use crate::restore::{cancel_on_interrupt, input};
 use crate::table::table;
 use crate::{End, print};
+use anyhow::bail;
 use clap::Args;
-use restora::data::walk;
+use restora::data::{Entry, Input, Limits, TableFormat, decode, walk};
 use restora::duplicates::{Found, PictureIndex, Searcher};
 use restora::image::Context;
+use restora::nearest::{Distance, nearest_rows};
+use restora::{Error, Extractor};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -26,10 +30,14 @@ pub const SEARCH_HELP: &str = "\
 Examples:
   restora search scan.jpg --in photos.index
   restora search new --in photos.index --json > known.json
+  restora search scan.jpg --in features.csv --features hog --features color-histogram
 
 Answers which pictures of the index are of one source with each that is asked for: equal, or one made from
 the other by cropping, turning, mirroring, resizing, saving again, recoloring or captions. `restora index`
-makes the index.";
+makes the index.
+
+In a table of features (.csv or .npy) that `restora features` wrote, it names the nearest rows, by the same
+features of the pictures asked for.";
 
 #[derive(Args, Clone, Debug)]
 pub struct IndexArgs {
@@ -56,9 +64,15 @@ pub struct IndexArgs {
 pub struct SearchArgs {
     #[command(flatten)]
     pub input: InputArgs,
-    /// The index, made by `restora index`
+    /// The index, made by `restora index`, or a table, made by `restora features`
     #[arg(long = "in", value_name = "INDEX")]
     pub index: PathBuf,
+    /// The features that the table holds, in its order: NAME:key=value,key=value
+    #[arg(short, long, value_name = "FEATURE")]
+    pub features: Vec<String>,
+    /// How far rows of a table are apart: euclidean or cosine
+    #[arg(long, default_value = "euclidean", requires = "features")]
+    pub distance: String,
     /// Most pictures to name for each
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub most: usize,
@@ -120,6 +134,19 @@ pub fn index(args: &IndexArgs) -> anyhow::Result<End> {
 
 pub fn search(args: &SearchArgs) -> anyhow::Result<End> {
     let (input, limits) = input(&args.input)?;
+    let is_table = TableFormat::from_path(&args.index).is_some();
+    if is_table == args.features.is_empty() {
+        let name = args.index.display();
+        let told = if is_table {
+            "is a table: say which --features it holds"
+        } else {
+            "is no table: --features are of .csv and .npy"
+        };
+        bail!(Error::Usage(format!("{name} {told}")));
+    }
+    if is_table {
+        return search_table(args, &input, &limits);
+    }
     let cancel = cancel_on_interrupt();
     let threads = args
         .threads
@@ -131,16 +158,16 @@ pub fn search(args: &SearchArgs) -> anyhow::Result<End> {
     for entry in walk(&input) {
         asked += 1;
         let found =
-            entry.map_err(|e| (e.id, restora::Error::Data(e.error))).and_then(
-                |entry| match searcher.search(&entry, args.most, args.probability, &limits) {
+            entry.map_err(|e| (e.id, Error::Data(e.error))).and_then(|entry| {
+                match searcher.search(&entry, args.most, args.probability, &limits) {
                     Ok(found) => Ok((entry.id, found)),
                     Err(error) => Err((entry.id, error)),
-                },
-            );
+                }
+            });
         match found {
             Ok((id, found)) if args.json => all.push(json!({ "asked": id, "found": found })),
             Ok((id, found)) => rows.extend(rows_of(&id, &found)),
-            Err((_, error @ restora::Error::Usage(_))) => return Err(error.into()),
+            Err((_, error @ Error::Usage(_))) => return Err(error.into()),
             Err((id, error)) => {
                 failed = true;
                 eprintln!("restora: {id}: {error}");
@@ -156,9 +183,69 @@ pub fn search(args: &SearchArgs) -> anyhow::Result<End> {
     if args.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&all)?))?;
     } else if !rows.is_empty() {
-        print(&table(&["asked for", "found", "size", "probability", "what"], &[0, 1, 4], &rows))?;
+        print(&table(&["asked for", "found", "size", "probability", "what"], &[2, 3], &rows))?;
     }
     Ok(if failed { End::SomeFailed } else { End::Done })
+}
+
+fn search_table(args: &SearchArgs, input: &Input, limits: &Limits) -> anyhow::Result<End> {
+    let distance = Distance::parse(&args.distance)?;
+    let read = args.features.iter().map(|text| Extractor::parse(text));
+    let extractors = read.collect::<Result<Vec<_>, _>>()?;
+    let cancel = cancel_on_interrupt();
+    let cx = context(args.threads, &cancel);
+    let (mut asked, mut vectors, mut failed) = (Vec::new(), Vec::new(), false);
+    for entry in walk(input) {
+        let vector = entry.map_err(|e| (e.id, Error::Data(e.error))).and_then(|entry| {
+            let vector = vector_of(&entry, &extractors, limits, &cx);
+            vector.map(|vector| (entry.id.clone(), vector)).map_err(|error| (entry.id, error))
+        });
+        match vector {
+            Ok((id, vector)) => {
+                asked.push(id);
+                vectors.push(vector);
+            }
+            Err((id, error)) => {
+                failed = true;
+                eprintln!("restora: {id}: {error}");
+            }
+        }
+    }
+    if asked.is_empty() {
+        return Ok(if failed { End::SomeFailed } else { End::NothingToDo });
+    }
+    let found = nearest_rows(&args.index, &vectors, args.most, distance, &cancel)?;
+    if args.json {
+        let all = asked.iter().zip(&found).map(|(id, f)| json!({ "asked": id, "found": f }));
+        print(&format!("{}\n", serde_json::to_string_pretty(&all.collect::<Vec<_>>())?))?;
+    } else {
+        let rows = asked.iter().zip(&found).flat_map(|(id, found)| {
+            found.iter().enumerate().map(move |(i, near)| {
+                let name = near.id.clone().unwrap_or_else(|| format!("row {}", near.row));
+                let asked = if i == 0 { id.clone() } else { String::new() };
+                vec![asked, name, format!("{:.6}", near.distance)]
+            })
+        });
+        print(&table(&["asked for", "found", "distance"], &[2], &rows.collect::<Vec<_>>()))?;
+    }
+    Ok(if failed { End::SomeFailed } else { End::Done })
+}
+
+/// The numbers of all features one after another, as `restora features` writes them.
+fn vector_of(
+    entry: &Entry,
+    extractors: &[Extractor],
+    limits: &Limits,
+    cx: &Context,
+) -> Result<Vec<f32>, Error> {
+    let pages = decode(&entry.read(limits)?, limits)?.pages;
+    let page = pages.first().ok_or_else(|| Error::Fault("no page".into()))?;
+    let image = page.to_image();
+    let mut all = Vec::new();
+    for extractor in extractors {
+        all.extend(extractor.extract(&image, cx)?);
+    }
+    Ok(all)
 }
 
 /// A line per picture found.

@@ -102,6 +102,8 @@ pub struct Map {
     pub mirrored: bool,
     /// Share of the first picture that the second shows.
     pub overlap: f64,
+    /// Share of the second picture that the first shows.
+    pub overlap_of_second: f64,
     /// Correlation of both where they overlap.
     pub correlation: f64,
     /// Correlation of their gradients there: the median over 4 x 4 cells.

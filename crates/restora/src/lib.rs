@@ -25,6 +25,7 @@ pub mod learned_upscaler;
 pub mod masks;
 pub mod matching;
 pub mod model;
+pub mod nearest;
 pub mod nets;
 mod option_text;
 pub mod pairs;

@@ -83,17 +83,20 @@ fn nine_kinds_of_copy_are_found_among_many_pictures() {
     }
     let original: HashMap<usize, usize> =
         of.iter().enumerate().filter(|(_, t)| t.1.is_none()).map(|(i, t)| (t.0, i)).collect();
-    let mut kinds = [[0usize; 2]; KINDS.len()];
+    // Lost and found, of pictures of more than 32 pixels and of small ones.
+    let mut kinds = [[[0usize; 2]; 2]; KINDS.len()];
     for (i, (number, kind)) in of.iter().enumerate() {
         if let Some(kind) = kind {
             let home = cluster[original[number]];
-            kinds[*kind][usize::from(home != usize::MAX && cluster[i] == home)] += 1;
+            let small = usize::from(found.pictures[original[number]].width == 32);
+            kinds[*kind][small][usize::from(home != usize::MAX && cluster[i] == home)] += 1;
         }
     }
-    for (name, [lost, found]) in KINDS.iter().zip(kinds) {
-        println!("{name}: {found} of {}", lost + found);
+    for (name, [large, small]) in KINDS.iter().zip(kinds) {
+        let of = |[lost, found]: [usize; 2]| format!("{found} of {}", lost + found);
+        println!("| {name} | {} | {} |", of(large), of(small));
     }
-    let [lost, right] = kinds.iter().fold([0, 0], |a, b| [a[0] + b[0], a[1] + b[1]]);
+    let [lost, right] = [0, 1].map(|n| kinds.iter().flatten().map(|k| k[n]).sum::<usize>());
     let recall = right as f64 / (lost + right) as f64;
     let in_doubt = |i: usize| doubtful.contains(&of[i].0);
     let (mut same, mut wrong, mut doubt) = (0, 0, 0);

@@ -1,43 +1,9 @@
 //! `restora dedupe`.
 
-use crate::support::{code, restora, results, words, write_image};
+use crate::support::{SQUARES as SIZE, code, moved, restora, results, squares, words, write_image};
 use restora::data::Format;
-use restora::image::{ColorSpace, Depth, Image, Rng, Size};
+use restora::image::{ColorSpace, Depth, Image, Size};
 use serde_json::Value;
-
-const SIZE: Size = Size::new(320, 240);
-
-/// Overlapping bright and dark squares of many sizes, in color.
-fn squares(seed: u64) -> Image {
-    let mut rng = Rng::new(seed, "squares", 0);
-    let mut image = Image::zeros(SIZE, ColorSpace::Srgb);
-    let (w, h) = (SIZE.w(), SIZE.h());
-    for _ in 0..300 {
-        let (x, y) = (rng.below(w as u64) as usize, rng.below(h as u64) as usize);
-        let side = 5 + rng.below(40) as usize;
-        for c in 0..3 {
-            let value = 0.1 + 0.8 * rng.uniform() as f32;
-            for row in y..(y + side).min(h) {
-                image.plane_mut(c)[row * w..][x..(x + side).min(w)].fill(value);
-            }
-        }
-    }
-    image
-}
-
-/// The picture whose pixel `(x, y)` is that of `image` at `from(x, y)`.
-fn moved(image: &Image, size: Size, from: impl Fn(usize, usize) -> (usize, usize)) -> Image {
-    let mut out = Image::zeros(size, image.space());
-    for c in 0..image.channels() {
-        for y in 0..size.h() {
-            for x in 0..size.w() {
-                let (u, v) = from(x, y);
-                out.plane_mut(c)[y * size.w() + x] = image.plane(c).at(u, v);
-            }
-        }
-    }
-    out
-}
 
 #[test]
 fn copies_of_all_kinds_are_one_cluster_and_other_pictures_are_left_alone() {
@@ -136,4 +102,26 @@ fn a_folder_without_duplicates_says_so_and_bad_options_are_refused() {
     }
     std::fs::create_dir(root.join("empty")).unwrap();
     assert_eq!(code(&restora(root, &["dedupe", "empty"])), 3);
+}
+
+#[test]
+fn an_index_gives_the_same_duplicates_and_spares_what_it_knows() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let png = |name: &str, image: &Image| {
+        write_image(&root.join("in").join(name), image, Format::Png, Depth::U8);
+    };
+    let original = squares(1);
+    png("original.png", &original);
+    png("mirrored.png", &moved(&original, SIZE, |x, y| (SIZE.w() - 1 - x, y)));
+    png("other.png", &squares(2));
+    let plain = restora(root, &["dedupe", "in", "--json"]);
+    for _ in 0..2 {
+        let indexed = restora(root, &["dedupe", "in", "--json", "--index", "in.index"]);
+        assert_eq!(code(&indexed), 0, "{}", words(&indexed));
+        assert_eq!(results(&indexed), results(&plain));
+    }
+    std::fs::remove_file(root.join("in/mirrored.png")).unwrap();
+    let out = restora(root, &["dedupe", "in", "--index", "in.index"]);
+    assert_eq!(results(&out), "no duplicates among 2 pictures\n");
 }

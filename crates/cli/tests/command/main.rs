@@ -15,6 +15,7 @@ mod parts;
 mod pictures;
 mod quality;
 mod salvage;
+mod search;
 mod set_inspection;
 mod sets;
 mod support;

@@ -1,7 +1,7 @@
 //! What the tests of the command share.
 
 use restora::data::{EncodeOptions, FileMeta, Format};
-use restora::image::{Depth, Image, Raster};
+use restora::image::{ColorSpace, Depth, Image, Raster, Rng, Size};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -62,4 +62,39 @@ pub fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     }
     files.sort();
     files
+}
+
+/// Size of [`squares`].
+pub const SQUARES: Size = Size::new(320, 240);
+
+/// Overlapping bright and dark squares of many sizes, in color.
+pub fn squares(seed: u64) -> Image {
+    let mut rng = Rng::new(seed, "squares", 0);
+    let mut image = Image::zeros(SQUARES, ColorSpace::Srgb);
+    let (w, h) = (SQUARES.w(), SQUARES.h());
+    for _ in 0..300 {
+        let (x, y) = (rng.below(w as u64) as usize, rng.below(h as u64) as usize);
+        let side = 5 + rng.below(40) as usize;
+        for c in 0..3 {
+            let value = 0.1 + 0.8 * rng.uniform() as f32;
+            for row in y..(y + side).min(h) {
+                image.plane_mut(c)[row * w..][x..(x + side).min(w)].fill(value);
+            }
+        }
+    }
+    image
+}
+
+/// The picture whose pixel `(x, y)` is that of `image` at `from(x, y)`.
+pub fn moved(image: &Image, size: Size, from: impl Fn(usize, usize) -> (usize, usize)) -> Image {
+    let mut out = Image::zeros(size, image.space());
+    for c in 0..image.channels() {
+        for y in 0..size.h() {
+            for x in 0..size.w() {
+                let (u, v) = from(x, y);
+                out.plane_mut(c)[y * size.w() + x] = image.plane(c).at(u, v);
+            }
+        }
+    }
+    out
 }

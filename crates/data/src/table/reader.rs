@@ -18,12 +18,25 @@ pub struct TableReader {
     columns: usize,
     rows: Option<u64>,
     read: u64,
+    /// Names of the rows read last, where there is a column of them.
+    ids: Vec<String>,
     form: Rows,
 }
 
 enum Rows {
-    Npy { source: BufReader<File>, form: Form, bytes: Vec<u8> },
-    Csv { source: BufReader<File>, first: usize, fields: usize, line: Vec<u8>, number: u64 },
+    Npy {
+        source: BufReader<File>,
+        form: Form,
+        bytes: Vec<u8>,
+    },
+    Csv {
+        source: BufReader<File>,
+        id: Option<usize>,
+        first: usize,
+        fields: usize,
+        line: Vec<u8>,
+        number: u64,
+    },
 }
 
 impl TableReader {
@@ -71,7 +84,14 @@ impl TableReader {
         file.seek(SeekFrom::Start(form.start)).map_err(io)?;
         let form = Rows::Npy { source: BufReader::new(file), form, bytes: Vec::new() };
         let columns = columns as usize;
-        Ok(Self { path: path.to_path_buf(), columns, rows: Some(rows), read: 0, form })
+        Ok(Self {
+            path: path.to_path_buf(),
+            columns,
+            rows: Some(rows),
+            read: 0,
+            ids: Vec::new(),
+            form,
+        })
     }
 
     fn open_csv(path: &Path) -> Result<Self, DataError> {
@@ -90,8 +110,9 @@ impl TableReader {
         if columns == 0 {
             return Err(DataError::damaged("CSV", "it has no column of numbers"));
         }
-        let form = Rows::Csv { source, first, fields: names.len(), line, number: 1 };
-        Ok(Self { path: path.to_path_buf(), columns, rows: None, read: 0, form })
+        let id = names[..first].iter().position(|name| name.trim() == "id");
+        let form = Rows::Csv { source, id, first, fields: names.len(), line, number: 1 };
+        Ok(Self { path: path.to_path_buf(), columns, rows: None, read: 0, ids: Vec::new(), form })
     }
 
     /// Numbers in a row.
@@ -104,6 +125,11 @@ impl TableReader {
         self.rows
     }
 
+    /// The names of the rows that were read last; none where the table has no column `id`.
+    pub fn ids(&self) -> &[String] {
+        &self.ids
+    }
+
     /// Puts the next rows, `most` of them or what is left, in place of what is in `rows`; empty after the last.
     ///
     /// # Errors
@@ -111,6 +137,7 @@ impl TableReader {
     /// [`DataError::Io`].
     pub fn next(&mut self, rows: &mut Vec<f32>, most: usize) -> Result<(), DataError> {
         rows.clear();
+        self.ids.clear();
         match &mut self.form {
             Rows::Npy { source, form, bytes } => {
                 let left = self.rows.unwrap_or(0) - self.read;
@@ -119,7 +146,7 @@ impl TableReader {
                 source.read_exact(bytes).map_err(|e| DataError::io(&self.path, e))?;
                 numbers(bytes, form, rows);
             }
-            Rows::Csv { source, first, fields: wanted, line, number } => {
+            Rows::Csv { source, id, first, fields: wanted, line, number } => {
                 while rows.len() < most * self.columns {
                     if !record(source, line).map_err(|e| e.at(&self.path))? {
                         break;
@@ -129,7 +156,7 @@ impl TableReader {
                         continue;
                     }
                     let damaged = |what: String| DataError::damaged("CSV", what);
-                    let got = fields(line)
+                    let mut got = fields(line)
                         .ok_or_else(|| damaged(format!("record {number} is not readable")))?;
                     if got.len() != *wanted {
                         let got = got.len();
@@ -141,6 +168,7 @@ impl TableReader {
                         let what = || format!("record {number}: `{field:.40}` is no number");
                         rows.push(value.map_err(|_| damaged(what()))?);
                     }
+                    self.ids.extend(id.map(|id| std::mem::take(&mut got[id])));
                 }
             }
         }
@@ -321,6 +349,16 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             all(&path, 2)
         };
+        let named = dir.path().join("named.csv");
+        std::fs::write(&named, "label,id,a\n0,x,1\n1,y,2\n0,z,3\n").unwrap();
+        let (mut reader, mut rows) = (TableReader::open(&named).unwrap(), Vec::new());
+        reader.next(&mut rows, 2).unwrap();
+        assert_eq!(
+            (reader.ids(), &rows[..]),
+            (&["x".to_owned(), "y".to_owned()][..], &[1.0, 2.0][..])
+        );
+        reader.next(&mut rows, 2).unwrap();
+        assert_eq!((reader.ids(), &rows[..]), (&["z".to_owned()][..], &[3.0][..]));
         assert_eq!(csv("id,a,b\r\nx,1,2\r\n\r\ny,3,4").unwrap(), (2, vec![1.0, 2.0, 3.0, 4.0]));
         assert_eq!(csv("u\n1e3\n").unwrap(), (1, vec![1000.0]));
         let told = |text: &str| csv(text).unwrap_err().to_string();

@@ -154,8 +154,13 @@ impl Candidates {
             for (turned_over, query) in [(false, *code), (true, mirrored(code))] {
                 for near in index.search(&query, NEIGHBORS, PROBES)? {
                     let (owner, keypoint) = self.owners[near.id as usize];
-                    if Some(owner as usize) != own {
-                        votes.entry((owner, turned_over)).or_default().push((k as u32, keypoint));
+                    if Some(owner as usize) == own {
+                        continue;
+                    }
+                    let list = votes.entry((owner, turned_over)).or_default();
+                    // One vote of a code for a picture: for its nearest, which comes first.
+                    if list.last().is_none_or(|last| last.0 != k as u32) {
+                        list.push((k as u32, keypoint));
                     }
                 }
             }

@@ -148,9 +148,16 @@ impl Pair {
         if (scale - 1.0).abs() >= 0.02 {
             parts.push(format!("scaled {scale:.2}"));
         }
-        if map.overlap < 0.97 {
-            let which = if forward { "shows" } else { "is within; the first shows" };
-            parts.push(format!("{which} {:.0} % of it", 100.0 * map.overlap));
+        // What the other shows of the one, and the other way round.
+        let (of_one, of_other) = match forward {
+            true => (map.overlap, map.overlap_of_second),
+            false => (map.overlap_of_second, map.overlap),
+        };
+        if of_one < 0.97 {
+            parts.push(format!("shows {:.0} % of it", 100.0 * of_one));
+        }
+        if of_other < 0.97 {
+            parts.push(format!("{:.0} % of this one is beyond it", 100.0 * (1.0 - of_other)));
         }
         if map.correlation < 0.98 {
             parts.push(format!("correlation {:.2}", map.correlation));

@@ -4,7 +4,7 @@ use super::look::look;
 use crate::error::Error;
 use restora_data::{Entry, Limits, Source, decode};
 use restora_image::{Context, Image, Pixels, Plane, Raster, Size, to_luma};
-use restora_metrics::features::{DescriptorKind, Sift, keypoint_code, sift};
+use restora_metrics::features::{DescriptorKind, Sift, SiftFeatures, keypoint_code, sift};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 pub const CODE: usize = 64;
 /// Pictures are reduced to this before keypoints are looked for.
 const SIDE: u32 = 512;
-/// Pictures up to this side are doubled first.
+/// Pictures up to this side are doubled, for the fine half of the keypoints.
 const SMALL: u32 = 256;
+/// Keypoints of smaller scale show in the doubled picture alone.
+const FINE: f32 = 1.6;
 /// Largest side of the small gray picture.
 const THUMBNAIL: u32 = 64;
 
@@ -96,13 +98,7 @@ impl Signature {
         drop(luma);
         let scale = size.w() as f64 / reduced.size.w().max(1) as f64;
         let thumbnail = Thumbnail::of(&reduced);
-        let sift_options = Sift {
-            first_octave: if size.width.max(size.height) <= SMALL { -1 } else { 0 },
-            max_keypoints: keypoints,
-            descriptor: DescriptorKind::RootSift,
-            ..Sift::default()
-        };
-        let found = sift(&Image::from_plane(reduced), &sift_options, &Context::default())?;
+        let found = strongest(&Image::from_plane(reduced), keypoints)?;
         // The center of the first pixel of the small picture is that of the first `scale` pixels.
         let full = |v: f32| ((f64::from(v) + 0.5) * scale - 0.5) as f32;
         let path = match &entry.source {
@@ -148,6 +144,29 @@ impl Signature {
         let bytes = std::fs::read(path).ok()?;
         (crc32fast::hash(&bytes) == self.file_sum).then_some(bytes)
     }
+}
+
+/// The `most` keypoints of highest contrast. Of a small picture half of them are fine ones, which only its double
+/// shows: the coarse half is what it has in common with larger copies, the fine half is many where it is tiny.
+fn strongest(image: &Image, most: u32) -> Result<SiftFeatures, Error> {
+    let small = image.size().width.max(image.size().height) <= SMALL;
+    let found = |first_octave: i32, max_keypoints: u32| {
+        let descriptor = DescriptorKind::RootSift;
+        let options = Sift { first_octave, max_keypoints, descriptor, ..Sift::default() };
+        sift(image, &options, &Context::default())
+    };
+    if !small {
+        return Ok(found(0, most)?);
+    }
+    let mut all = found(0, most.div_ceil(2))?;
+    let doubled = found(-1, most)?;
+    let left = most as usize - all.keypoints.len();
+    let pairs = doubled.keypoints.into_iter().zip(doubled.descriptors);
+    for (keypoint, descriptor) in pairs.filter(|(k, _)| k.scale < FINE).take(left) {
+        all.keypoints.push(keypoint);
+        all.descriptors.push(descriptor);
+    }
+    Ok(all)
 }
 
 fn pixel_sum(pages: &[Raster]) -> u32 {

@@ -71,12 +71,14 @@ fn described(
     let [[a, b, _], [c, d, _], _] = matrix;
     let mirrored = a * d - b * c < 0.0;
     let Likeness { overlap, correlation, edges } = found;
+    let overlap_of_second = overlap_of(&inverse(&matrix)?, second, first);
     Some(Map {
         homography: matrix,
         scale,
         rotation,
         mirrored,
         overlap,
+        overlap_of_second,
         correlation,
         edges,
         usual_edges: 0.0,
@@ -112,6 +114,29 @@ fn similarity(matrix: &[[f64; 3]; 3], first: &Signature) -> Option<[f64; 2]> {
     let along = if area < 0.0 { along.map(|v| -v) } else { along };
     let rotation = along[1].atan2(along[0]).to_degrees();
     copies.then_some([scale, if rotation <= -180.0 { 180.0 } else { rotation }])
+}
+
+/// The inverse map, but for a factor, which maps do not have.
+fn inverse(m: &[[f64; 3]; 3]) -> Option<[[f64; 3]; 3]> {
+    let minor = |r: usize, c: usize| {
+        let at = |i: usize, j: usize| m[(r + i) % 3][(c + j) % 3];
+        at(1, 1) * at(2, 2) - at(1, 2) * at(2, 1)
+    };
+    let inverse = std::array::from_fn(|r| std::array::from_fn(|c| minor(c, r)));
+    let determinant: f64 = (0..3).map(|c| m[0][c] * minor(0, c)).sum();
+    (determinant != 0.0).then_some(inverse)
+}
+
+/// Share of `from` that `map` takes into `to`, by 32 x 32 points.
+fn overlap_of(map: &[[f64; 3]; 3], from: &Signature, to: &Signature) -> f64 {
+    const SIDE: usize = 32;
+    let place = |i: usize, n: u32| (i as f64 + 0.5) / SIDE as f64 * f64::from(n) - 0.5;
+    let inside = |v: f64, n: u32| (-0.5..=f64::from(n) - 0.5).contains(&v);
+    let shown = |i: &usize| {
+        let [x, y] = apply(map, [place(i % SIDE, from.width), place(i / SIDE, from.height)]);
+        inside(x, to.width) && inside(y, to.height)
+    };
+    (0..SIDE * SIDE).filter(shown).count() as f64 / (SIDE * SIDE) as f64
 }
 
 /// How alike the small pictures are.
