@@ -28,8 +28,8 @@ pub struct InspectArgs {
     /// an HTML page of it, or all of it as JSON if FILE ends in .json
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// By what pictures of the set are near each other; several count together [default: hog]
-    #[arg(long, value_name = "NAME[:OPTIONS]", default_value = "hog", requires = "report")]
+    /// By what pictures of the set are near each other; several count together
+    #[arg(long, value_name = "NAME[:OPTIONS]", default_values = ["hog", "color-histogram"], requires = "report")]
     pub features: Vec<String>,
     /// Threads [default: all]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

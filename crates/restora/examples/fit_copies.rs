@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (&photographs[..130], 130),
         (&cut(&photographs[130..270]), 0),
         (&small, 100),
-        (&digits[..620], 20),
+        (&digits[..3020], 20),
     ];
     for (set, planted) in parts {
         for (i, image) in set.iter().enumerate() {
@@ -95,11 +95,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         surest.sort_by(|a, b| b.0.total_cmp(&a.0));
         for (odds, p, m) in surest.iter().take(12) {
             println!(
-                "  stranger {odds:.3}: {} {} edges {:.2} usual {:.2} correlation {:.2} inliers {} alarms {:.1} scale {:.2}",
+                "  stranger {odds:.3}: {} {} edges {:.2} ratio {:.2} correlation {:.2} inliers {} alarms {:.1} scale {:.2}",
                 found.pictures[p.first].id,
                 found.pictures[p.second].id,
                 m.edges,
-                m.usual_edges,
+                m.look_ratio,
                 m.correlation,
                 m.inliers,
                 m.log10_false_alarms,

@@ -108,9 +108,9 @@ pub struct Map {
     pub correlation: f64,
     /// Correlation of their gradients there: the median over 4 x 4 cells.
     pub edges: f64,
-    /// Median of that correlation over the pictures that look most alike, copies or not: high among pictures as
-    /// alike as digits. 0 where keypoints spoke.
-    pub usual_edges: f64,
+    /// Distance of the looks of both over the distance to the picture that is the 16th to look alike, 0 to 1: near 1
+    /// among pictures as alike as digits. 1 where keypoints spoke.
+    pub look_ratio: f64,
     /// Keypoints that agree; 0 where the look of the whole spoke, not keypoints.
     pub inliers: usize,
     /// Base-10 logarithm of how many homographies as good as that of the keypoints chance is expected to give; 0
@@ -340,8 +340,12 @@ fn equal_pairs(signatures: &[Signature], limits: &Limits) -> Vec<Pair> {
                 }
             }
         };
-    by_file.into_values().for_each(|group| join(group, Likeness::SameFile, same_file));
-    by_pixels.into_values().for_each(|group| join(group, Likeness::SamePixels, same_pixels));
+    for group in by_file.into_values() {
+        join(group, Likeness::SameFile, same_file);
+    }
+    for group in by_pixels.into_values() {
+        join(group, Likeness::SamePixels, same_pixels);
+    }
     pairs
 }
 
@@ -356,7 +360,7 @@ fn near_pairs(
         .filter(|_| !cancel.is_cancelled())
         .map(|i| {
             let judged = judged(&signatures[i], Some(i), signatures, candidates)?.into_iter();
-            let pairs = judged.filter(|j| j.probability >= options.least_probability).map(|j| {
+            let pairs = judged.map(|j| {
                 let (first, second) = (i.min(j.other), i.max(j.other));
                 let (likeness, map) = (Likeness::NearDuplicate, Some(j.map));
                 Pair { first, second, likeness, probability: j.probability, map }
@@ -364,14 +368,22 @@ fn near_pairs(
             Ok(pairs.collect())
         })
         .collect::<Result<_, Error>>()?;
-    // A pair may be found from both sides, by keypoints and by look: the surer one counts.
+    // A pair may be found from both sides, by keypoints and by look: the surer way counts, but of one by look the
+    // side that is less sure, for there both must be out of the crowd.
+    let by_look = |pair: &Pair| pair.map.as_ref().is_some_and(|map| map.inliers == 0);
     let mut best: HashMap<(usize, usize), Pair> = HashMap::new();
     for pair in found.into_iter().flatten() {
         let known = best.entry((pair.first, pair.second)).or_insert_with(|| pair.clone());
-        if pair.probability > known.probability {
+        let surer = pair.probability > known.probability;
+        let replaced = match (by_look(known), by_look(&pair)) {
+            (true, true) => !surer,
+            _ => surer,
+        };
+        if replaced {
             *known = pair;
         }
     }
+    best.retain(|_, pair| pair.probability >= options.least_probability);
     Ok(best.into_values().collect())
 }
 
@@ -391,27 +403,16 @@ fn judged(
     candidates: &Candidates,
 ) -> Result<Vec<Judged>, Error> {
     let mut found = Vec::new();
-    let mut alike = Vec::new();
     for candidate in candidates.of(asked, own)? {
         let other = candidate.picture;
         let asked_first = own.is_none_or(|own| own < other);
         let (first, second) =
             if asked_first { (asked, &pictures[other]) } else { (&pictures[other], asked) };
-        let map = verified(first, second, &candidate, asked_first)?;
-        if matches!(candidate.reason, Reason::Turn(_)) {
-            alike.push(map.as_ref().map_or(0.0, |map| map.edges));
+        if let Some(map) = verified(first, second, &candidate, asked_first)? {
+            found.push(Judged { other, probability: probability(&map), map });
         }
-        found.extend(map.map(|map| (other, map)));
     }
-    // As if there always were so many: of few most may be copies.
-    alike.resize(alike.len().max(candidates::MOST_LOOKS), 0.0);
-    let middle = alike.len() / 2;
-    let usual = *alike.select_nth_unstable_by(middle, f64::total_cmp).1;
-    let judge = |(other, mut map): (usize, Map)| {
-        map.usual_edges = if map.inliers > 0 { 0.0 } else { usual };
-        Judged { other, probability: probability(&map), map }
-    };
-    Ok(found.into_iter().map(judge).collect())
+    Ok(found)
 }
 
 /// How `first` becomes `second`, if a copy can be made so; `asked_first` if the candidate was found for the first.
@@ -422,13 +423,14 @@ fn verified(
     asked_first: bool,
 ) -> Result<Option<Map>, Error> {
     match &candidate.reason {
-        Reason::Turn(how) => {
+        Reason::Turn { how, ratio } => {
             // Undone by itself, but for the two quarter turns, each of which is undone by the other.
             let how = match how {
                 5 | 6 if !asked_first => how ^ 3,
                 _ => *how,
             };
-            Ok(verify_turn(first, second, how))
+            let map = verify_turn(first, second, how);
+            Ok(map.map(|map| Map { look_ratio: *ratio, ..map }))
         }
         Reason::Keypoints(votes) => {
             let matched: Vec<_> = votes

@@ -17,10 +17,13 @@ const PROBES: usize = 12;
 const LEAST_VOTES: usize = 6;
 /// Pictures that get a closer look, those with most votes.
 const CANDIDATES: usize = 16;
-/// Nearest looks that get a closer look, for each flip and turn.
-const LOOKS: usize = 4;
-/// Pictures whose looks get a closer look, if all are different.
-pub const MOST_LOOKS: usize = 8 * LOOKS;
+/// Nearest looks that are found for each flip and turn, and of all of them that get a closer look.
+const LOOKS: usize = 16;
+const CLOSER: usize = 32;
+/// The picture that tells how far pictures are apart that are no copies: of one source are seldom more than this.
+const CROWD: usize = 16;
+/// Squared distance to it where there are not so many: that of unlike photographs.
+const FAR: f64 = 16_000.0;
 
 /// Codes and looks of pictures, to be searched.
 pub struct Candidates {
@@ -36,8 +39,9 @@ pub struct Candidates {
 pub enum Reason {
     /// Keypoints of the one asked for and of the other whose codes are near.
     Keypoints(Vec<(u32, u32)>),
-    /// The flip or turn of the one asked for whose look is near.
-    Turn(u32),
+    /// The flip or turn of the one asked for whose look is near; and how near, as the ratio of the distances to this
+    /// picture and to that one of the crowd.
+    Turn { how: u32, ratio: f64 },
 }
 
 /// A picture worth a closer look.
@@ -122,11 +126,8 @@ impl Candidates {
         let mut turns: HashMap<usize, (u32, u32)> = HashMap::new();
         if let (Some(index), Some(straight)) = (&self.looks, &picture.look) {
             for how in 0..8 {
-                for near in index.search(
-                    &look::turned(straight, how),
-                    LOOKS + usize::from(own.is_some()),
-                    PROBES,
-                )? {
+                let most = LOOKS + usize::from(own.is_some());
+                for near in index.search(&look::turned(straight, how), most, PROBES)? {
                     let other = self.lookers[near.id as usize] as usize;
                     if Some(other) != own {
                         let best = turns.entry(other).or_insert((near.distance, how));
@@ -135,10 +136,13 @@ impl Candidates {
                 }
             }
         }
-        let mut turns: Vec<_> = turns.into_iter().collect();
+        let mut turns: Vec<_> = turns.into_iter().map(|(i, (far, how))| (far, i, how)).collect();
         turns.sort_unstable();
-        let turned = |(picture, (_, how))| Candidate { picture, reason: Reason::Turn(how) };
-        found.extend(turns.into_iter().map(turned));
+        let crowd = turns.get(CROWD - 1).map_or(FAR, |t| f64::from(t.0)).max(1.0);
+        found.extend(turns.into_iter().take(CLOSER).map(|(far, picture, how)| {
+            let ratio = (f64::from(far) / crowd).sqrt().min(1.0);
+            Candidate { picture, reason: Reason::Turn { how, ratio } }
+        }));
         Ok(found)
     }
 

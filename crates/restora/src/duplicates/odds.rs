@@ -1,25 +1,30 @@
 //! How probable it is that two pictures come from one source.
 //!
 //! ```text
-//! p = 1 / (1 + exp(-w . x)),  x = 1, atanh(edges), atanh(usual edges), atanh(correlation)
+//! p = 1 / (1 + exp(-w . x))
+//! x = 1, atanh(edges), atanh(correlation), n                    found by keypoints
+//! x = 1, atanh(edges), atanh(correlation), ln(look ratio)       found by their look
+//! n = -log10(false alarms) / 10, at most 3
 //! ```
 //!
-//! A logistic regression on planted copies and strangers, with weights of their own for pairs found by keypoints and
-//! for pairs found by their look. How improbable the homography of the keypoints is tells no more once both pictures are
-//! compared under it, and is not asked again.
+//! A logistic regression on planted copies and strangers:
 //! `cargo run --release -p restora --example fit_copies` makes the weights again.
 
 use super::Map;
 
 /// Weights of pairs found by keypoints.
-const KEYPOINTS: [f64; 4] = [-0.656, 4.267, 0.0, 2.773];
+const KEYPOINTS: [f64; 4] = [-0.890, 2.631, 1.868, 1.715];
 /// Weights of pairs found by their look.
-const LOOK: [f64; 4] = [-7.164, 3.460, -11.307, 3.685];
+const LOOK: [f64; 4] = [-5.360, 1.993, -1.160, -8.394];
 
-/// The vector `x` of the formula.
+/// The vector `x` of the formula, by which the regression is fitted.
 pub fn features(map: &Map) -> [f64; 4] {
     let z = |correlation: f64| correlation.clamp(-0.999, 0.999).atanh();
-    [1.0, z(map.edges), z(map.usual_edges), z(map.correlation)]
+    let last = match map.inliers {
+        0 => map.look_ratio.max(0.01).ln(),
+        _ => (-0.1 * map.log10_false_alarms).min(3.0),
+    };
+    [1.0, z(map.edges), z(map.correlation), last]
 }
 
 /// Probability that both pictures are of one source.

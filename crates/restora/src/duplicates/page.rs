@@ -149,10 +149,10 @@ impl Pair {
             parts.push(format!("scaled {scale:.2}"));
         }
         // What the other shows of the one, and the other way round.
-        let (of_one, of_other) = match forward {
-            true => (map.overlap, map.overlap_of_second),
-            false => (map.overlap_of_second, map.overlap),
-        };
+        let (mut of_one, mut of_other) = (map.overlap, map.overlap_of_second);
+        if !forward {
+            std::mem::swap(&mut of_one, &mut of_other);
+        }
         if of_one < 0.97 {
             parts.push(format!("shows {:.0} % of it", 100.0 * of_one));
         }

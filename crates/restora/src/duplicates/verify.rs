@@ -81,7 +81,7 @@ fn described(
         overlap_of_second,
         correlation,
         edges,
-        usual_edges: 0.0,
+        look_ratio: 1.0,
         inliers,
         log10_false_alarms,
     })

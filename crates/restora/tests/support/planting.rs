@@ -121,7 +121,9 @@ fn copy(image: &Image, kind: usize, rng: &mut Rng) -> Image {
             let gray = rng.below(4) == 0;
             for plane in out.planes_mut() {
                 let gain = 0.75 + 0.4 * rng.uniform() as f32;
-                plane.iter_mut().for_each(|v| *v = gain * v.max(0.0).powf(gamma));
+                for v in plane.iter_mut() {
+                    *v = gain * v.max(0.0).powf(gamma);
+                }
             }
             if gray && out.channels() == 3 {
                 let luma = restora::image::to_luma(&out).expect("luma");
