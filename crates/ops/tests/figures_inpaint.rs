@@ -6,7 +6,6 @@ use restora_ops::inpaint::{
     Aloha, Biharmonic, Exemplar, Hbe, NavierStokes, Telea, aloha, biharmonic, exemplar, hbe,
     navier_stokes, telea,
 };
-use restora_testkit::cpu_seconds;
 use restora_testkit::{read_png, set, shared};
 
 type Inpainter<'a> = &'a dyn Fn(&Image, &Mask) -> Result<Image, OpError>;
@@ -108,29 +107,16 @@ fn hbe_reaches_what_was_wanted_but_for_four_fifths() {
 
 #[test]
 #[ignore = "needs the shared sets"]
-fn aloha_of_512_by_512_gray_pixels_takes_less_than_a_minute() {
-    let (_, image) = set("denoise/Set12").swap_remove(8);
+fn aloha_fills_half_of_the_stripes_of_barbara() {
+    let (_, clean) = set("denoise/Set12").swap_remove(8);
     let mut rng = restora_image::Rng::new(1, "aloha", 0);
-    let mask = Mask::from_fn(image.size(), |_, _| rng.uniform() < 0.5);
+    let mask = Mask::from_fn(clean.size(), |_, _| rng.uniform() < 0.5);
     let cx = Context::default();
-    let seconds = cpu_seconds(1, || drop(aloha(&image, &mask, &Aloha::default(), &cx)));
-    assert!(seconds < 60.0, "{seconds:.1} CPU s");
-}
-
-#[test]
-#[ignore = "needs the shared sets"]
-fn cpu_time_of_each_mask() {
-    let (_, image) = set("Kodak500").swap_remove(0);
-    let cx = Context::default();
-    for name in MASKS {
-        let mask = mask(name);
-        let t = cpu_seconds(3, || drop(telea(&image, &mask, &Telea::default(), &cx)));
-        let n =
-            cpu_seconds(3, || drop(navier_stokes(&image, &mask, &NavierStokes::default(), &cx)));
-        let b = cpu_seconds(2, || drop(biharmonic(&image, &mask, &Biharmonic::default(), &cx)));
-        println!("{name}: telea {t:.4}, navier-stokes {n:.4}, biharmonic {b:.4} CPU s");
-        assert!(t < 5.0 && n < 5.0 && b < 10.0);
-    }
+    let filled = aloha(&clean, &mask, &Aloha::default(), &cx).expect("filled");
+    let others = biharmonic(&clean, &mask, &Biharmonic::default(), &cx).expect("filled");
+    let [got, other] = [&filled, &others].map(|filled| psnr_inside(&clean, filled, &mask));
+    println!("half of Barbara: aloha {got:.2}, biharmonic {other:.2} dB");
+    assert!(got >= 27.4 && got > other + 3.5, "{got}, {other}");
 }
 
 #[test]
