@@ -5,7 +5,7 @@
 //! and folds leaves that value as it is.
 
 use crate::NnError;
-use crate::onnx::reader::{Outline, with_output};
+use crate::onnx::reader::{Outline, with_output, with_softmax_of_today};
 use rten::{Model, NodeId, RunOptions, ThreadPool, Value};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -62,11 +62,10 @@ impl OnnxNet {
                 )));
             }
         };
-        let bytes = if outline.outputs.contains(&value) {
-            bytes.to_vec()
-        } else {
-            with_output(bytes, &value)?
-        };
+        let mut bytes = with_softmax_of_today(bytes)?;
+        if !outline.outputs.contains(&value) {
+            bytes = with_output(&bytes, &value)?;
+        }
         let model = guarded(|| Model::load(bytes))?.map_err(|e| NnError::Unsupported(told(&e)))?;
         let id = |name: &str| model.node_id(name).map_err(|e| NnError::Corrupt(told(&e)));
         let (input, wanted) = (id(input)?, id(&value)?);

@@ -84,21 +84,120 @@ impl Outline {
 /// # Errors
 /// As for [`Outline::of`].
 pub(crate) fn with_output(bytes: &[u8], value: &str) -> Result<Vec<u8>, NnError> {
+    with_graph(bytes, |graph| {
+        let output = Message::default().bytes(1, value);
+        Ok(Message::from(graph.to_vec()).message(12, &output))
+    })
+}
+
+/// The file with each softmax as operator set 13 and later have it.
+///
+/// Until then a softmax took all axes from `axis` (1 unless told) on as one; since then it takes one
+/// axis, by default the last, and the runtime knows only this. Of a classifier's 1 x n x 1 x 1 every
+/// probability would be 1. Here the older one becomes a softmax of rows, brought back to its shape.
+///
+/// # Errors
+/// As for [`Outline::of`].
+pub(crate) fn with_softmax_of_today(bytes: &[u8]) -> Result<Vec<u8>, NnError> {
+    if operator_set(bytes)?.is_none_or(|version| version >= 13) {
+        return Ok(bytes.to_vec());
+    }
+    with_graph(bytes, |graph| {
+        let mut out = Message::default();
+        for field in Fields::of(graph) {
+            out = match field? {
+                (1, Field::Bytes(step)) => softmax_of_today(step, out)?,
+                (number, field) => copied(number, field, out),
+            };
+        }
+        Ok(out)
+    })
+}
+
+/// A step added to a graph, a softmax as four steps.
+fn softmax_of_today(message: &[u8], graph: Message) -> Result<Message, NnError> {
+    let OnnxNode { op, inputs, outputs } = node(message)?;
+    let (true, [from], [to]) =
+        (["Softmax", "LogSoftmax"].contains(&op.as_str()), &inputs[..], &outputs[..])
+    else {
+        return Ok(graph.bytes(1, message));
+    };
+    let [rows, shares, shape] = ["rows", "shares", "shape"].map(|part| format!("{to}/{part}"));
+    let step = |op: &str, inputs: &[&str], to: &str, axis: Option<i64>| {
+        let step = inputs.iter().fold(Message::default(), |step, from| step.bytes(1, from));
+        let step = step.bytes(2, to).bytes(4, op);
+        axis.map(|axis| Message::default().bytes(1, "axis").int(3, axis).int(20, INT))
+            .iter()
+            .fold(step, |step, axis| step.message(5, axis))
+    };
+    let steps = [
+        step("Flatten", &[from], &rows, Some(axis(message)?)),
+        step(&op, &[&rows], &shares, Some(1)),
+        step("Shape", &[from], &shape, None),
+        step("Reshape", &[&shares, &shape], to, None),
+    ];
+    Ok(steps.iter().fold(graph, |graph, step| graph.message(1, step)))
+}
+
+/// The type of an attribute that is an integer.
+const INT: i64 = 2;
+
+/// The attribute `axis` of a step, 1 where it has none.
+fn axis(step: &[u8]) -> Result<i64, NnError> {
+    for field in Fields::of(step) {
+        let (5, Field::Bytes(attribute)) = field? else { continue };
+        if text_field(attribute, 1)?.as_deref() != Some("axis") {
+            continue;
+        }
+        for field in Fields::of(attribute) {
+            if let (3, Field::Int(axis)) = field? {
+                return Ok(axis as i64);
+            }
+        }
+    }
+    Ok(1)
+}
+
+/// The version of ONNX's own operators that a file asks for.
+fn operator_set(bytes: &[u8]) -> Result<Option<u64>, NnError> {
+    let mut own = None;
+    for field in Fields::of(bytes) {
+        let (8, Field::Bytes(set)) = field? else { continue };
+        if !matches!(text_field(set, 1)?.as_deref(), None | Some("" | "ai.onnx")) {
+            continue;
+        }
+        for field in Fields::of(set) {
+            if let (2, Field::Int(version)) = field? {
+                own = Some(version);
+            }
+        }
+    }
+    Ok(own)
+}
+
+/// The file with another graph.
+fn with_graph(
+    bytes: &[u8],
+    change: impl Fn(&[u8]) -> Result<Message, NnError>,
+) -> Result<Vec<u8>, NnError> {
     let mut model = Message::default();
     for field in Fields::of(bytes) {
         model = match field? {
-            (GRAPH, Field::Bytes(graph)) => {
-                let graph = Message::from(graph.to_vec());
-                let output = Message::default().bytes(1, value);
-                model.message(GRAPH, &graph.message(12, &output))
-            }
-            (number, Field::Bytes(content)) => model.bytes(number, content),
-            (number, Field::Int(content)) => model.int(number, content as i64),
-            // No field of a model is of fixed width.
-            (_, Field::Fixed) => model,
+            (GRAPH, Field::Bytes(graph)) => model.message(GRAPH, &change(graph)?),
+            (number, field) => copied(number, field, model),
         };
     }
     Ok(model.into_bytes())
+}
+
+/// A field added to a message as it is.
+fn copied(number: u32, field: Field, to: Message) -> Message {
+    match field {
+        Field::Bytes(content) => to.bytes(number, content),
+        Field::Int(content) => to.int(number, content as i64),
+        // No field of a model or a graph is of fixed width.
+        Field::Fixed => to,
+    }
 }
 
 fn words(bytes: &[u8]) -> String {
@@ -156,6 +255,21 @@ fn inside(message: Option<&[u8]>, number: u32) -> Result<Option<&[u8]>, NnError>
         }
     }
     Ok(None)
+}
+
+/// A file of one step, of operator set `version`, on `x` of 1 x 3 x 1 x 2.
+#[cfg(test)]
+pub(crate) fn one_step(op: &str, version: i64, axis: Option<i64>) -> Vec<u8> {
+    let new = Message::default;
+    let dims = [1, 3, 1, 2].iter().fold(new(), |shape, n| shape.message(1, &new().int(1, *n)));
+    let kind = new().message(1, &new().int(1, 1).message(2, &dims));
+    let value = |name| new().bytes(1, name).message(2, &kind);
+    let mut step = new().bytes(1, "x").bytes(2, "y").bytes(4, op);
+    if let Some(axis) = axis {
+        step = step.message(5, &new().bytes(1, "axis").int(3, axis).int(20, 2));
+    }
+    let graph = new().message(1, &step).message(11, &value("x")).message(12, &value("y"));
+    new().int(1, 8).message(7, &graph).message(8, &new().int(2, version)).into_bytes()
 }
 
 #[cfg(test)]

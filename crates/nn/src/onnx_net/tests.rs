@@ -1,6 +1,9 @@
 use super::*;
 use crate::models::{Architecture, DenseAutoencoder};
-use crate::onnx::{export, reader::OnnxNode};
+use crate::onnx::{
+    export,
+    reader::{OnnxNode, one_step},
+};
 use crate::{Net, Value as Batch};
 
 /// A small autoencoder of ours with an input for it.
@@ -68,6 +71,41 @@ fn what_is_wrong_is_told() {
     assert!(net.run(&[], [1, 0, 0], 1).is_err());
     for end in [0, 1, 10, file.len() / 2, file.len() - 1] {
         assert!(OnnxNet::from_bytes(&file[..end], &OnnxValue::Result).is_err(), "{end}");
+    }
+}
+
+#[test]
+fn a_softmax_is_that_of_its_operator_set() {
+    let numbers = [0.5f32, -1.0, 2.0, 0.25, 1.5, -0.5];
+    let shares = |group: &dyn Fn(usize) -> usize| -> Vec<f32> {
+        let sum = |i: usize| -> f32 {
+            (0..6).filter(|j| group(*j) == group(i)).map(|j| numbers[j].exp()).sum()
+        };
+        (0..6).map(|i| numbers[i].exp() / sum(i)).collect()
+    };
+    // What the runtime gives is averaged over places: here two.
+    let averaged =
+        |v: &[f32]| -> Vec<f32> { v.chunks(2).map(|v| f32::midpoint(v[0], v[1])).collect() };
+    let (all, across, places) = (shares(&|_| 0), shares(&|i| i % 2), shares(&|i| i / 2));
+    for (version, axis, wanted) in [
+        (7, None, &all),
+        (12, None, &all),
+        (7, Some(1), &all),
+        (11, Some(2), &places),
+        (13, None, &places),
+        (13, Some(1), &across),
+    ] {
+        for op in ["Softmax", "LogSoftmax"] {
+            let wanted: Vec<f32> = if op == "Softmax" {
+                wanted.clone()
+            } else {
+                wanted.iter().map(|v| v.ln()).collect()
+            };
+            let net =
+                OnnxNet::from_bytes(&one_step(op, version, axis), &OnnxValue::Result).unwrap();
+            close(&net.run(&numbers, [3, 1, 2], 1).unwrap(), &averaged(&wanted));
+            assert_eq!(net.is_softmax(), op == "Softmax");
+        }
     }
 }
 
