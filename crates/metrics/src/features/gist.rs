@@ -158,7 +158,7 @@ fn normalized(mut planes: Vec<Vec<f32>>, w: usize, h: usize) -> Vec<Vec<f32>> {
                 *v *= x * y * each;
             }
         }
-        fourier.inverse(&mut spectrum)
+        fourier.inverse(&spectrum)
     };
     let mut filtered: Vec<Vec<f32>> = planes
         .iter()
@@ -246,7 +246,7 @@ impl<'a> Bank<'a> {
             let found = map_bands(count as usize, 1, cx, |band| {
                 let turn = (PI * band.start as f64 / f64::from(count)) as f32;
                 let (half_turn, full_turn) = (PI as f32, 2.0 * PI as f32);
-                let mut turned: Vec<Complex<f32>> = part
+                let turned: Vec<Complex<f32>> = part
                     .iter()
                     .map(|(v, angle)| {
                         let t = angle + turn;
@@ -254,7 +254,7 @@ impl<'a> Bank<'a> {
                         v * (-narrow * t * t).exp()
                     })
                     .collect();
-                let response = self.fourier.inverse(&mut turned);
+                let response = self.fourier.inverse(&turned);
                 Ok(self.cells(&response))
             })?;
             all.extend(found.into_iter().flatten());

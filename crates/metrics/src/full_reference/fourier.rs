@@ -32,12 +32,48 @@ impl<T: FftNum + Default> Fourier<T> {
         spectrum
     }
 
-    /// Plane of a spectrum, times the number of pixels. The spectrum is used up.
-    pub(crate) fn inverse(&self, spectrum: &mut [Complex<T>]) -> Vec<Complex<T>> {
-        self.columns[INVERSE].process(spectrum);
-        let mut plane = transposed(spectrum, self.height, self.width);
-        self.rows[INVERSE].process(&mut plane);
+    /// Plane of a spectrum, times the number of pixels.
+    pub(crate) fn inverse(&self, spectrum: &[Complex<T>]) -> Vec<Complex<T>> {
+        let mut plane = vec![Complex::default(); spectrum.len()];
+        let column = |u: usize, out: &mut [Complex<T>]| {
+            out.copy_from_slice(&spectrum[u * self.height..][..self.height]);
+        };
+        self.columns_back(column, &mut plane);
+        self.rows_back(&mut plane);
         plane
+    }
+
+    /// First half of [`Self::inverse`], of a spectrum whose columns `fill` gives: each is used while it
+    /// is in the first-level cache. What comes out lies row by row.
+    pub(crate) fn columns_back(
+        &self,
+        fill: impl Fn(usize, &mut [Complex<T>]),
+        plane: &mut [Complex<T>],
+    ) {
+        // Eight complex numbers of `f32` are one line of the cache.
+        const BLOCK: usize = 8;
+        let (w, h) = (self.width, self.height);
+        let mut block = vec![Complex::default(); BLOCK * h];
+        let fft = &self.columns[INVERSE];
+        let mut scratch = vec![Complex::default(); fft.get_inplace_scratch_len()];
+        for u0 in (0..w).step_by(BLOCK) {
+            let n = BLOCK.min(w - u0);
+            let block = &mut block[..n * h];
+            for (i, column) in block.chunks_exact_mut(h).enumerate() {
+                fill(u0 + i, column);
+            }
+            fft.process_with_scratch(block, &mut scratch);
+            for (v, row) in plane.chunks_exact_mut(w).enumerate() {
+                for (i, out) in row[u0..u0 + n].iter_mut().enumerate() {
+                    *out = block[i * h + v];
+                }
+            }
+        }
+    }
+
+    /// Second half of [`Self::inverse`], of any number of whole rows.
+    pub(crate) fn rows_back(&self, rows: &mut [Complex<T>]) {
+        self.rows[INVERSE].process(rows);
     }
 
     /// Where the coefficient of the opposite wave of `u`, `v` lies.
@@ -88,7 +124,7 @@ mod tests {
             |x: usize, y: usize| Complex::new((x * y + x) as f64, (y * y) as f64 - x as f64);
         let plane: Vec<_> = (0..w * h).map(|i| value(i % w, i / w)).collect();
         let fourier = Fourier::new(w, h);
-        let mut spectrum = fourier.forward(plane.clone());
+        let spectrum = fourier.forward(plane.clone());
         for u in 0..w {
             for v in 0..h {
                 let mut sum = Complex::default();
@@ -99,7 +135,7 @@ mod tests {
                 assert!((spectrum[u * h + v] - sum).norm() < 1e-9);
             }
         }
-        let back = fourier.inverse(&mut spectrum);
+        let back = fourier.inverse(&spectrum);
         assert!(back.iter().zip(&plane).all(|(b, p)| (b / 30.0 - p).norm() < 1e-12));
     }
 

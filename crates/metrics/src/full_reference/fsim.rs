@@ -19,8 +19,8 @@
 
 use super::conventions::measure_options;
 use super::maps::{
-    LUMA, Map, Outside, YIQ_I, YIQ_Q, gradient, luma, mixed, pooled, rgb_planes, shrinkage,
-    similarity, sum_rows,
+    LUMA, Map, YIQ_I, YIQ_Q, pooled_rows, rgb_planes, row_gradient, row_levels, row_mixed,
+    shrinkage, similarity, sum_rows,
 };
 use super::phase_congruency::phase_congruency;
 use crate::MetricError;
@@ -57,14 +57,16 @@ pub fn fsim(
         Features::of(&pair.distorted, options.range, cx)?,
     );
     let [px, py] = phase_congruency(&x.luma, &y.luma, cx)?;
-    let slope = |map: &Map| gradient(map, 3.0 / 16.0, 10.0 / 16.0, cx);
-    let (gx, gy) = (slope(&x.luma)?, slope(&y.luma)?);
     let w = x.luma.width;
     let [alike, weight] = sum_rows(x.luma.height, cx, |row| {
+        let (mut gx, mut gy) = (vec![0.0; w], vec![0.0; w]);
+        for (map, slope) in [(&x.luma, &mut gx), (&y.luma, &mut gy)] {
+            row_gradient(map, row, 3.0 / 16.0, 10.0 / 16.0, slope);
+        }
         let mut sums = [0.0; 2];
-        for i in row * w..(row + 1) * w {
+        for (column, i) in (row * w..(row + 1) * w).enumerate() {
             let (a, b) = (f64::from(px[i]), f64::from(py[i]));
-            let mut s = similarity(a, b, T1) * similarity(gx.data[i], gy.data[i], T2);
+            let mut s = similarity(a, b, T1) * similarity(gx[column], gy[column], T2);
             if let (Some(x), Some(y)) = (&x.chroma, &y.chroma) {
                 let [si, sq] = [0, 1].map(|c| similarity(x[c].data[i], y[c].data[i], T3));
                 s *= (si * sq).abs().powf(LAMBDA);
@@ -86,13 +88,19 @@ struct Features {
 
 impl Features {
     fn of(image: &Image, range: f64, cx: &Context) -> Result<Self, MetricError> {
-        let cell = shrinkage(image.size().w(), image.size().h());
-        let shrunk = |map: Map| pooled(&map, cell, (0, 0), Outside::Zero, cx);
+        let (w, h) = (image.size().w(), image.size().h());
+        let cell = shrinkage(w, h);
         if image.space() == ColorSpace::Gray {
-            return Ok(Self { luma: shrunk(luma(image, "FSIM", range, cx)?)?, chroma: None });
+            let plane = image.plane(0);
+            let row = |y, out: &mut [f64]| row_levels(plane.row(y), range, out);
+            return Ok(Self { luma: pooled_rows(w, h, cell, cx, row)?, chroma: None });
         }
         let rgb = rgb_planes(image, "FSIM")?;
-        let channel = |weights| shrunk(mixed(rgb, weights, range, cx)?);
+        let channel = |weights| {
+            pooled_rows(w, h, cell, cx, |y, out| {
+                row_mixed(rgb.map(|plane| plane.row(y)), weights, range, out);
+            })
+        };
         let chroma = [channel(YIQ_I)?, channel(YIQ_Q)?];
         Ok(Self { luma: channel(LUMA)?, chroma: Some(chroma) })
     }

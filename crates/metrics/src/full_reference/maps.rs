@@ -82,11 +82,14 @@ pub(super) fn level(value: f32, range: f64) -> f64 {
 
 /// A plane in 8-bit levels.
 pub(super) fn levels(plane: PlaneRef, range: f64, cx: &Context) -> Result<Map, OpError> {
-    Map::build(plane.width(), plane.height(), cx, |y, out| {
-        for (out, v) in out.iter_mut().zip(plane.row(y)) {
-            *out = level(*v, range);
-        }
-    })
+    Map::build(plane.width(), plane.height(), cx, |y, out| row_levels(plane.row(y), range, out))
+}
+
+/// A row in 8-bit levels.
+pub(super) fn row_levels(row: &[f32], range: f64, out: &mut [f64]) {
+    for (out, v) in out.iter_mut().zip(row) {
+        *out = level(*v, range);
+    }
 }
 
 /// The three planes of an RGB image; a gray one three times over.
@@ -106,18 +109,22 @@ pub(super) fn rgb_planes<'a>(
 
 /// A weighted sum of red, green and blue in 8-bit levels.
 pub(super) fn mixed(
-    [r, g, b]: [PlaneRef; 3],
+    rgb: [PlaneRef; 3],
     weights: [f64; 3],
     range: f64,
     cx: &Context,
 ) -> Result<Map, OpError> {
-    Map::build(r.width(), r.height(), cx, |y, out| {
-        let (r, g, b) = (r.row(y), g.row(y), b.row(y));
-        for x in 0..out.len() {
-            let [r, g, b] = [r[x], g[x], b[x]].map(|v| level(v, range));
-            out[x] = weights[0] * r + weights[1] * g + weights[2] * b;
-        }
+    Map::build(rgb[0].width(), rgb[0].height(), cx, |y, out| {
+        row_mixed(rgb.map(|plane| plane.row(y)), weights, range, out);
     })
+}
+
+/// A row of a weighted sum of red, green and blue in 8-bit levels.
+pub(super) fn row_mixed([r, g, b]: [&[f32]; 3], weights: [f64; 3], range: f64, out: &mut [f64]) {
+    for x in 0..out.len() {
+        let [r, g, b] = [r[x], g[x], b[x]].map(|v| level(v, range));
+        out[x] = weights[0] * r + weights[1] * g + weights[2] * b;
+    }
 }
 
 /// Luma of a color image in 8-bit levels, a gray image as it is.
@@ -145,20 +152,11 @@ pub(super) fn pooled(
     if k == 1 && before + after == 0 {
         return Ok(map.clone());
     }
-    let scale = 1.0 / (k * k) as f64;
     let (w, h) = (map.width, map.height);
     if before + after == 0 {
-        return Map::build(w / k, h / k, cx, |y, out| {
-            for row in k * y..k * (y + 1) {
-                for (out, cell) in out.iter_mut().zip(map.row(row).chunks_exact(k)) {
-                    *out += cell.iter().sum::<f64>();
-                }
-            }
-            for v in out.iter_mut() {
-                *v *= scale;
-            }
-        });
+        return pooled_rows(w, h, k, cx, |y, out| out.copy_from_slice(map.row(y)));
     }
+    let scale = 1.0 / (k * k) as f64;
     let (across, down) = ((w + before + after) / k, (h + before + after) / k);
     let at = |i: usize, n: usize| -> Option<usize> {
         let inside = i.checked_sub(before).filter(|i| *i < n);
@@ -180,6 +178,35 @@ pub(super) fn pooled(
     })
 }
 
+/// Means of `k x k` values of a map whose rows `fill` gives, which is never there as a whole.
+pub(super) fn pooled_rows(
+    w: usize,
+    h: usize,
+    k: usize,
+    cx: &Context,
+    fill: impl Fn(usize, &mut [f64]) + Sync,
+) -> Result<Map, OpError> {
+    let scale = 1.0 / (k * k) as f64;
+    let (across, down) = (w / k, h / k);
+    let mut data = vec![0.0; across * down];
+    for_each_band(&mut data, across, BAND, cx, |y0, rows| {
+        let mut row = vec![0.0; w];
+        for (y, out) in rows.chunks_exact_mut(across.max(1)).enumerate() {
+            for y in k * (y0 + y)..k * (y0 + y + 1) {
+                fill(y, &mut row);
+                for (out, cell) in out.iter_mut().zip(row.chunks_exact(k)) {
+                    *out += cell.iter().sum::<f64>();
+                }
+            }
+            for v in out.iter_mut() {
+                *v *= scale;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Map { width: across, height: down, data })
+}
+
 /// By what factor some measures shrink a picture first: the shorter side over 256, rounded (half to
 /// even, as Python does; MATLAB rounds half up), at least 1.
 pub(super) fn shrinkage(width: usize, height: usize) -> usize {
@@ -190,24 +217,27 @@ pub(super) fn shrinkage(width: usize, height: usize) -> usize {
 /// Magnitude of the gradient by 3 x 3 differences whose three rows weigh `side`, `center`, `side`;
 /// zeros outside.
 pub(super) fn gradient(map: &Map, side: f64, center: f64, cx: &Context) -> Result<Map, OpError> {
+    Map::build(map.width, map.height, cx, |y, out| row_gradient(map, y, side, center, out))
+}
+
+/// A row of [`gradient`].
+pub(super) fn row_gradient(map: &Map, y: usize, side: f64, center: f64, out: &mut [f64]) {
     let (w, h) = (map.width, map.height);
     let nothing = vec![0.0; w];
-    Map::build(w, h, cx, |y, out| {
-        let row = |y: Option<usize>| y.filter(|y| *y < h).map_or(&nothing[..], |y| map.row(y));
-        let (up, here, down) = (row(y.checked_sub(1)), row(Some(y)), row(Some(y + 1)));
-        // Sums down and differences along columns, with a zero on both sides.
-        let (mut sums, mut slopes) = (vec![0.0; w + 2], vec![0.0; w + 2]);
-        for x in 0..w {
-            sums[x + 1] = side * (up[x] + down[x]) + center * here[x];
-            slopes[x + 1] = down[x] - up[x];
-        }
-        let (sums, slopes, out) = (&sums[..w + 2], &slopes[..w + 2], &mut out[..w]);
-        for x in 0..w {
-            let dx = sums[x + 2] - sums[x];
-            let dy = side * (slopes[x] + slopes[x + 2]) + center * slopes[x + 1];
-            out[x] = (dx * dx + dy * dy).sqrt();
-        }
-    })
+    let row = |y: Option<usize>| y.filter(|y| *y < h).map_or(&nothing[..], |y| map.row(y));
+    let (up, here, down) = (row(y.checked_sub(1)), row(Some(y)), row(Some(y + 1)));
+    // Sums down and differences along columns, with a zero on both sides.
+    let (mut sums, mut slopes) = (vec![0.0; w + 2], vec![0.0; w + 2]);
+    for x in 0..w {
+        sums[x + 1] = side * (up[x] + down[x]) + center * here[x];
+        slopes[x + 1] = down[x] - up[x];
+    }
+    let (sums, slopes, out) = (&sums[..w + 2], &slopes[..w + 2], &mut out[..w]);
+    for x in 0..w {
+        let dx = sums[x + 2] - sums[x];
+        let dy = side * (slopes[x] + slopes[x + 2]) + center * slopes[x + 1];
+        out[x] = (dx * dx + dy * dy).sqrt();
+    }
 }
 
 /// `(2 x y + c) / (x^2 + y^2 + c)`, the similarity that most of these measures are made of.

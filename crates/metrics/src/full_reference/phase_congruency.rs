@@ -16,9 +16,9 @@
 
 use super::fourier::{Fourier, frequencies};
 use super::maps::Map;
-use restora_image::{Context, OpError, map_bands, simd};
+use restora_image::{Context, OpError, for_each_band, simd};
 use rustfft::num_complex::Complex;
-use std::f64::consts::{FRAC_PI_4, PI};
+use std::f64::consts::{FRAC_PI_4, LN_2, PI};
 
 const SCALES: usize = 4;
 const ORIENTATIONS: usize = 4;
@@ -30,6 +30,8 @@ const SIGMA_F: f64 = 0.55;
 const THETA_SIGMA: f64 = PI / (ORIENTATIONS as f64 * 1.2);
 /// Standard deviations of the noise above its mean that count as noise.
 const K: f64 = 2.0;
+/// Rows in a task: of those of four scales and 400 columns, 200 KiB, in the second-level cache.
+const BAND: usize = 16;
 
 /// Phase congruency of two planes of one size, row by row.
 pub(super) fn phase_congruency(x: &Map, y: &Map, cx: &Context) -> Result<[Vec<f32>; 2], OpError> {
@@ -37,21 +39,96 @@ pub(super) fn phase_congruency(x: &Map, y: &Map, cx: &Context) -> Result<[Vec<f3
     let fourier = Fourier::<f32>::new(w, h);
     let filters = Filters::new(w, h, &fourier);
     cx.check()?;
-    let spectra = spectra(x, y, &fourier);
-    // One task for each orientation of each image.
-    let parts = map_bands(2 * ORIENTATIONS, 1, cx, |task| {
-        let (image, orientation) = (task.start / ORIENTATIONS, task.start % ORIENTATIONS);
-        Ok(oriented(&spectra[image], orientation, &filters, &fourier))
-    })?;
-    let (of_x, of_y) = parts.split_at(ORIENTATIONS);
-    Ok([of_x, of_y].map(|parts| {
-        let ratio = |i: usize| {
-            let energy: f32 = parts.iter().map(|p| p.energy[i]).sum();
-            let amplitude: f32 = parts.iter().map(|p| p.amplitude[i]).sum();
-            if amplitude == 0.0 { 0.0 } else { energy / amplitude }
-        };
-        (0..w * h).map(ratio).collect()
-    }))
+    let [of_x, of_y] = spectra(x, y, &fourier);
+    let mut scratch = Scratch::new(w * h);
+    let mut of =
+        |spectrum: &[Complex<f32>]| of_spectrum(spectrum, &filters, &fourier, &mut scratch, cx);
+    Ok([of(&of_x)?, of(&of_y)?])
+}
+
+/// Fresh memory costs as much as the transforms: this is written anew for each orientation and image.
+struct Scratch {
+    responses: [Vec<Complex<f32>>; SCALES],
+    /// Sum over scales and orientations of the magnitudes.
+    amplitude: Vec<f32>,
+    /// Energy `E` of an orientation.
+    aligned: Vec<f32>,
+    /// Squared magnitude of its finest response.
+    power: Vec<f32>,
+}
+
+impl Scratch {
+    fn new(n: usize) -> Self {
+        let plane = || vec![0.0; n];
+        let responses = [(); SCALES].map(|()| vec![Complex::default(); n]);
+        Self { responses, amplitude: plane(), aligned: plane(), power: plane() }
+    }
+}
+
+/// Phase congruency of the plane of a spectrum.
+fn of_spectrum(
+    spectrum: &[Complex<f32>],
+    filters: &Filters,
+    fourier: &Fourier<f32>,
+    scratch: &mut Scratch,
+    cx: &Context,
+) -> Result<Vec<f32>, OpError> {
+    let (w, h) = (filters.width, filters.height);
+    let Scratch { responses, amplitude, aligned, power } = scratch;
+    amplitude.fill(0.0);
+    let mut energy = vec![0.0; w * h];
+    for orientation in 0..ORIENTATIONS {
+        for_each_band(responses, 1, 1, cx, |scale, response| {
+            let column = |u: usize, out: &mut [Complex<f32>]| {
+                let spectrum = &spectrum[u * h..][..h];
+                let filter = filters.column(u, scale, orientation);
+                simd(
+                    #[inline(always)]
+                    || product(spectrum, filter, out),
+                );
+            };
+            fourier.columns_back(column, &mut response[0]);
+            Ok(())
+        })?;
+        let [a, b, c, d] = responses.each_mut().map(|r| r.chunks_mut(w * BAND));
+        let sums = amplitude.chunks_mut(w * BAND).zip(aligned.chunks_mut(w * BAND));
+        let mut bands: Vec<_> = (a.zip(b).zip(c.zip(d)))
+            .zip(sums.zip(power.chunks_mut(w * BAND)))
+            .map(|(((a, b), (c, d)), ((amplitude, aligned), power))| Band {
+                responses: [a, b, c, d],
+                amplitude,
+                aligned,
+                power,
+            })
+            .collect();
+        for_each_band(&mut bands, 1, 1, cx, |_, band| {
+            let [Band { responses, amplitude, aligned, power }] = band else { return Ok(()) };
+            for rows in responses.iter_mut() {
+                fourier.rows_back(rows);
+            }
+            let responses = responses.each_ref().map(|rows| &**rows);
+            simd(
+                #[inline(always)]
+                || energies(responses, amplitude, aligned, power),
+            );
+            Ok(())
+        })?;
+        let threshold = filters.threshold(orientation, median(power)) as f32;
+        simd(
+            #[inline(always)]
+            || {
+                for (energy, aligned) in energy.iter_mut().zip(&*aligned) {
+                    let above = aligned - threshold;
+                    // `max` would turn NaN into 0.
+                    *energy += if above < 0.0 { 0.0 } else { above };
+                }
+            },
+        );
+    }
+    for (energy, amplitude) in energy.iter_mut().zip(&*amplitude) {
+        *energy = if *amplitude == 0.0 { 0.0 } else { *energy / amplitude };
+    }
+    Ok(energy)
 }
 
 /// Spectra of both planes less their means, which no filter passes.
@@ -60,90 +137,93 @@ fn spectra(x: &Map, y: &Map, fourier: &Fourier<f32>) -> [Vec<Complex<f32>>; 2] {
     let mean = |map: &Map| map.data.iter().sum::<f64>() / map.data.len() as f64;
     let (mx, my) = (mean(x), mean(y));
     let pair = |(x, y): (&f64, &f64)| Complex::new((x - mx) as f32, (y - my) as f32);
-    let both = fourier.forward(x.data.iter().zip(&y.data).map(pair).collect());
+    let mut of_x = fourier.forward(x.data.iter().zip(&y.data).map(pair).collect());
+    let mut of_y = vec![Complex::default(); w * h];
     // Scaled by the number of pixels, which the inverse is not.
     let scale = 0.5 / (w * h) as f32;
-    let mut out = [both.clone(), both.clone()];
     for u in 0..w {
         for v in 0..h {
-            let (z, back) = (both[u * h + v], both[fourier.opposite(u, v)].conj());
-            out[0][u * h + v] = (z + back) * scale;
-            let i = (z - back) * scale;
-            out[1][u * h + v] = Complex::new(i.im, -i.re);
+            let (at, opposite) = (u * h + v, fourier.opposite(u, v));
+            if opposite < at {
+                continue;
+            }
+            let (z, back) = (of_x[at], of_x[opposite].conj());
+            let (even, odd) = ((z + back) * scale, (z - back) * scale);
+            (of_x[at], of_x[opposite]) = (even, even.conj());
+            let odd = Complex::new(odd.im, -odd.re);
+            (of_y[at], of_y[opposite]) = (odd, odd.conj());
         }
     }
-    out
+    [of_x, of_y]
 }
 
-/// What one orientation adds.
-struct Oriented {
-    energy: Vec<f32>,
-    amplitude: Vec<f32>,
-}
-
-fn oriented(
+/// A spectrum times a filter, whose radial and angular parts come apart.
+#[inline(always)]
+fn product(
     spectrum: &[Complex<f32>],
-    orientation: usize,
-    filters: &Filters,
-    fourier: &Fourier<f32>,
-) -> Oriented {
-    let n = spectrum.len();
-    let spread = &filters.spread[orientation];
-    let mut filtered = vec![Complex::default(); n];
-    let responses: [Vec<Complex<f32>>; SCALES] = std::array::from_fn(|s| {
-        let radial = &filters.radial[s];
-        simd(
+    (radial, spread): (&[f32], &[f32]),
+    out: &mut [Complex<f32>],
+) {
+    let n = out.len();
+    let (spectrum, radial, spread) = (&spectrum[..n], &radial[..n], &spread[..n]);
+    for i in 0..n {
+        out[i] = spectrum[i] * (radial[i] * spread[i]);
+    }
+}
+
+/// The lower median of values that are not negative, so that their bits are in their order.
+fn median(values: &[f32]) -> f32 {
+    /// So many values, evenly spread, say between which two the median lies: four standard
+    /// deviations of their own median around it.
+    const SAMPLE: usize = 1024;
+    const MARGIN: usize = 4 * 16;
+    const CHUNK: usize = 256;
+    let (n, rank) = (values.len(), (values.len() - 1) / 2);
+    if n >= 4 * SAMPLE {
+        let mut sample: Vec<u32> = (0..SAMPLE).map(|i| values[i * n / SAMPLE].to_bits()).collect();
+        let low = *sample.select_nth_unstable(SAMPLE / 2 - MARGIN).1;
+        let high = *sample.select_nth_unstable(SAMPLE / 2 + MARGIN).1;
+        let below = simd(
             #[inline(always)]
-            || {
-                for i in 0..n.min(radial.len()).min(spread.len()) {
-                    filtered[i] = spectrum[i] * (radial[i] * spread[i]);
-                }
-            },
+            || values.iter().map(|v| u32::from(v.to_bits() < low)).sum::<u32>() as usize,
         );
-        fourier.inverse(&mut filtered)
-    });
-    let median = median(responses[0].iter().map(Complex::norm_sqr).collect());
-    // The median of the squared magnitude of Gaussian noise is ln 2 of its mean.
-    let power = f64::from(median) / std::f64::consts::LN_2 / filters.finest_power[orientation];
-    let tau = (power * filters.total_power[orientation]).sqrt();
-    let threshold = tau * ((PI / 2.0).sqrt() + K * (2.0 - PI / 2.0).sqrt()) / 1.7;
-    let (mut energy, mut amplitude) = (vec![0.0; n], vec![0.0; n]);
-    simd(
-        #[inline(always)]
-        || energies(&responses, threshold as f32, &mut energy, &mut amplitude),
-    );
-    Oriented { energy, amplitude }
+        let mut between = Vec::with_capacity(n / 4);
+        for chunk in values.chunks(CHUNK) {
+            let (mut near, mut count) = ([0; CHUNK], 0);
+            for v in chunk {
+                // Whichever way it goes, without a branch: it is chance.
+                near[count] = v.to_bits();
+                count += usize::from((low..=high).contains(&v.to_bits()));
+            }
+            between.extend_from_slice(&near[..count]);
+        }
+        if (below..below + between.len()).contains(&rank) {
+            return f32::from_bits(*between.select_nth_unstable(rank - below).1);
+        }
+    }
+    let mut all: Vec<u32> = values.iter().map(|v| v.to_bits()).collect();
+    f32::from_bits(*all.select_nth_unstable(rank).1)
 }
 
-/// The lower median of values that are not negative: their bits are in their order, so that the upper bits say which few have to
-/// be sorted.
-fn median(values: Vec<f32>) -> f32 {
-    const SHIFT: u32 = 18;
-    let bin = |v: f32| (v.to_bits() >> SHIFT) as usize;
-    let mut counts = vec![0u32; 1 << (32 - SHIFT)];
-    for v in &values {
-        counts[bin(*v)] += 1;
-    }
-    let mut rank = (values.len() - 1) / 2;
-    let mut at = 0;
-    while rank >= counts[at] as usize {
-        rank -= counts[at] as usize;
-        at += 1;
-    }
-    let mut near: Vec<f32> = values.into_iter().filter(|v| bin(*v) == at).collect();
-    *near.select_nth_unstable_by(rank, f32::total_cmp).1
+/// Some rows of [`Scratch`].
+struct Band<'a> {
+    responses: [&'a mut [Complex<f32>]; SCALES],
+    amplitude: &'a mut [f32],
+    aligned: &'a mut [f32],
+    power: &'a mut [f32],
 }
 
+/// Of the responses of all scales: adds up magnitudes, tells the energy and the power of the finest.
 #[inline(always)]
 fn energies(
-    responses: &[Vec<Complex<f32>>; SCALES],
-    threshold: f32,
-    energy: &mut [f32],
+    responses: [&[Complex<f32>]; SCALES],
     amplitude: &mut [f32],
+    aligned: &mut [f32],
+    power: &mut [f32],
 ) {
-    let n = energy.len();
-    let [a, b, c, d] = responses.each_ref().map(|r| &r[..n]);
-    let amplitude = &mut amplitude[..n];
+    let n = power.len();
+    let [a, b, c, d] = responses.map(|r| &r[..n]);
+    let (amplitude, aligned) = (&mut amplitude[..n], &mut aligned[..n]);
     for i in 0..n {
         let all = [a[i], b[i], c[i], d[i]];
         let (even, odd) = (
@@ -158,15 +238,17 @@ fn energies(
             sum += r.re * me + r.im * mo - (r.re * mo - r.im * me).abs();
             total += (r.re * r.re + r.im * r.im).sqrt();
         }
-        let above = sum - threshold;
-        // `max` would turn NaN into 0.
-        energy[i] = if above < 0.0 { 0.0 } else { above };
-        amplitude[i] = total;
+        aligned[i] = sum;
+        amplitude[i] += total;
+        power[i] = all[0].norm_sqr();
     }
 }
 
 /// The filters, products of a radial and an angular part, in the order of the spectra.
 struct Filters {
+    width: usize,
+    height: usize,
+    /// For the columns up to half of the width, of which the others are mirror images.
     radial: [Vec<f32>; SCALES],
     spread: [Vec<f32>; ORIENTATIONS],
     /// Sum of the squares of the finest filter.
@@ -178,9 +260,9 @@ struct Filters {
 impl Filters {
     fn new(w: usize, h: usize, fourier: &Fourier<f32>) -> Self {
         let (across, down) = (frequencies(w), frequencies(h));
-        let mut radial = [(); SCALES].map(|()| vec![0.0; w * h]);
+        let mut radial = [(); SCALES].map(|()| vec![0.0; (w / 2 + 1) * h]);
         let mut spread = [(); ORIENTATIONS].map(|()| vec![0.0; w * h]);
-        let octaves = Gaussians::new(std::f64::consts::LN_2, 2.0 * SIGMA_F.ln().powi(2));
+        let octaves = Gaussians::new(LN_2, 2.0 * SIGMA_F.ln().powi(2));
         let turns_of = Gaussians::new(-FRAC_PI_4, 2.0 * THETA_SIGMA * THETA_SIGMA);
         // One quarter of the plane says all: the others are mirrored.
         let mirrored = |i: usize, n: usize| if i == 0 || 2 * i == n { i } else { n - i };
@@ -190,12 +272,12 @@ impl Filters {
                 let squared = fx * fx + fy * fy;
                 let bands = if u + v == 0 { [0.0; SCALES] } else { log_gabor(squared, &octaves) };
                 let angles = angular(fx.atan2(fy), &turns_of);
-                for u in [u, mirrored(u, w)] {
-                    for v in [v, mirrored(v, h)] {
+                for v in [v, mirrored(v, h)] {
+                    for (radial, band) in radial.iter_mut().zip(bands) {
+                        radial[u * h + v] = band as f32;
+                    }
+                    for u in [u, mirrored(u, w)] {
                         let at = u * h + v;
-                        for (radial, band) in radial.iter_mut().zip(bands) {
-                            radial[at] = band as f32;
-                        }
                         for (k, spread) in spread.iter_mut().enumerate() {
                             spread[at] = angles[turns(k, across[u], down[v])] as f32;
                         }
@@ -208,8 +290,9 @@ impl Filters {
         for u in 0..w {
             for v in 0..h {
                 let (at, back) = (u * h + v, fourier.opposite(u, v));
-                let all: f64 = radial.iter().map(|r| f64::from(r[at])).sum();
-                let finest = f64::from(radial[0][at]);
+                let half = u.min(w - u) * h + v;
+                let all: f64 = radial.iter().map(|r| f64::from(r[half])).sum();
+                let finest = f64::from(radial[0][half]);
                 for (k, spread) in spread.iter().enumerate() {
                     let (here, there) = (f64::from(spread[at]), f64::from(spread[back]));
                     finest_power[k] += (finest * here).powi(2);
@@ -217,7 +300,22 @@ impl Filters {
                 }
             }
         }
-        Self { radial, spread, finest_power, total_power }
+        Self { width: w, height: h, radial, spread, finest_power, total_power }
+    }
+
+    /// Radial and angular part of a filter at `u` waves across.
+    fn column(&self, u: usize, scale: usize, orientation: usize) -> (&[f32], &[f32]) {
+        let h = self.height;
+        let mirrored = u.min(self.width - u);
+        (&self.radial[scale][mirrored * h..][..h], &self.spread[orientation][u * h..][..h])
+    }
+
+    /// The energy that noise has, by the median power of the finest response.
+    fn threshold(&self, orientation: usize, median: f32) -> f64 {
+        // The median of the squared magnitude of Gaussian noise is ln 2 of its mean.
+        let power = f64::from(median) / LN_2 / self.finest_power[orientation];
+        let tau = (power * self.total_power[orientation]).sqrt();
+        tau * ((PI / 2.0).sqrt() + K * (2.0 - PI / 2.0).sqrt()) / 1.7
     }
 }
 
@@ -284,79 +382,4 @@ fn turns(k: usize, fx: f64, fy: f64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn filters_are_those_of_the_definition_in_every_quadrant() {
-        for (w, h) in [(8, 6), (7, 9), (9, 8)] {
-            let filters = Filters::new(w, h, &Fourier::new(w, h));
-            let (across, down) = (frequencies(w), frequencies(h));
-            for u in 0..w {
-                for v in 0..h {
-                    let theta = (-across[u]).atan2(down[v]);
-                    let at = u * h + v;
-                    if at == 0 {
-                        assert!(filters.radial.iter().all(|r| r[0] == 0.0));
-                        continue;
-                    }
-                    for k in 0..ORIENTATIONS {
-                        let turn = theta - k as f64 * FRAC_PI_4;
-                        let turn = turn.sin().atan2(turn.cos());
-                        let wanted = (-turn * turn / (2.0 * THETA_SIGMA * THETA_SIGMA)).exp();
-                        let got = f64::from(filters.spread[k][at]);
-                        assert!((got - wanted).abs() < 1e-6, "{w}x{h} {u},{v} {k}: {got} {wanted}");
-                    }
-                    for s in 0..SCALES {
-                        let radius = across[u].hypot(down[v]);
-                        let center = 1.0 / (FINEST * f64::from(1 << s));
-                        let band =
-                            (-(radius / center).ln().powi(2) / (2.0 * SIGMA_F.ln().powi(2))).exp();
-                        let wanted = band / (1.0 + (radius / 0.45).powi(30));
-                        assert!((f64::from(filters.radial[s][at]) - wanted).abs() < 1e-6);
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_median_is_that_of_sorting() {
-        let mut rng = restora_image::Rng::new(4, "median", 0);
-        for n in [1usize, 2, 3, 10, 1001, 4096] {
-            for kind in 0..3 {
-                let mut draw = || match kind {
-                    0 => rng.uniform() as f32,
-                    1 => (20.0 * rng.normal()).exp() as f32,
-                    _ => rng.below(3) as f32,
-                };
-                let values: Vec<f32> = (0..n).map(|_| draw()).collect();
-                let mut sorted = values.clone();
-                sorted.sort_by(f32::total_cmp);
-                assert_eq!(median(values), sorted[(n - 1) / 2]);
-            }
-        }
-        assert!(median(vec![f32::NAN; 3]).is_nan());
-    }
-
-    #[test]
-    fn the_spectra_of_a_pair_are_those_of_each() {
-        let cx = Context::default();
-        let (w, h) = (10, 7);
-        let map = |f: fn(usize) -> usize| {
-            Map::build(w, h, &cx, |y, row| {
-                row.iter_mut().enumerate().for_each(|(x, v)| *v = f(13 * x + 7 * y) as f64);
-            })
-            .unwrap()
-        };
-        let (x, y) = (map(|i| i * i % 31), map(|i| i * i * i % 29));
-        let fourier = Fourier::<f32>::new(w, h);
-        let both = spectra(&x, &y, &fourier);
-        for (map, got) in [&x, &y].into_iter().zip(both) {
-            let mean = map.data.iter().sum::<f64>() / 70.0;
-            let plane = map.data.iter().map(|v| Complex::new((v - mean) as f32, 0.0)).collect();
-            let wanted = fourier.forward(plane);
-            assert!(got.iter().zip(&wanted).all(|(g, w)| (g - w / 70.0).norm() < 1e-5));
-        }
-    }
-}
+mod tests;

@@ -103,7 +103,7 @@ fn band_passed(l: &[f64], a: &[f64], b: &[f64]) -> [Vec<f64>; 3] {
     let passed = |plane: Vec<Complex<f64>>| {
         let mut spectrum = fourier.forward(plane);
         spectrum.iter_mut().zip(&filter).for_each(|(s, f)| *s *= f);
-        fourier.inverse(&mut spectrum)
+        fourier.inverse(&spectrum)
     };
     let both = passed(l.iter().zip(a).map(|(l, a)| Complex::new(*l, *a)).collect());
     let last = passed(b.iter().map(|b| Complex::new(*b, 0.0)).collect());

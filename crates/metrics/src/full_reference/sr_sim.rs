@@ -97,7 +97,7 @@ fn residual_saliency(map: &Map, cx: &Context) -> Result<Map, OpError> {
         }
     }
     let scale = 1.0 / (w * h) as f64;
-    let back = fourier.inverse(&mut residual);
+    let back = fourier.inverse(&residual);
     let energy = Map {
         width: w,
         height: h,
