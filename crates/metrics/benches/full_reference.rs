@@ -1,6 +1,7 @@
 //! Full-reference measures of a 768 x 512 gray pair, one thread.
 
-use divan::{Bencher, counter::ItemsCount};
+use divan::Bencher;
+use divan::counter::{BytesCount, ItemsCount};
 use restora_image::{Context, Image, Size};
 use restora_metrics::MetricError;
 use restora_metrics::full_reference::{
@@ -36,6 +37,53 @@ fn mae_gray(bencher: Bencher) {
 #[divan::bench]
 fn psnr_gray(bencher: Bencher) {
     measured(bencher, |x, y| psnr(x, y, &Psnr::default(), &Context::default()));
+}
+
+/// Width and height of what the caches hold, and of what they do not.
+const SIZES: [(u32, u32); 2] = [(768, 512), (6000, 4000)];
+
+/// What reads two 8-bit pictures held in `f32`, in bytes a second.
+fn reading(
+    bencher: Bencher,
+    (width, height): (u32, u32),
+    f: impl Fn(&Image, &Image) -> f64 + Sync,
+) {
+    let level = |x: usize, y: usize, k: usize| ((x * 7 + y * k) % 256) as f32 / 255.0;
+    let [a, b] =
+        [3, 5].map(|k| Image::gray_from_fn(Size::new(width, height), |x, y| level(x, y, k)));
+    bencher.counter(BytesCount::new(2 * size_of_val(a.data()))).bench(|| f(&a, &b));
+}
+
+/// A plain sum of all values: as fast as both can be read.
+#[divan::bench(args = SIZES)]
+fn read_both(bencher: Bencher, size: (u32, u32)) {
+    reading(bencher, size, |x, y| {
+        restora_image::simd(
+            #[inline(always)]
+            || {
+                let mut lanes = [0.0f32; 64];
+                for (x, y) in x.data().as_chunks::<64>().0.iter().zip(y.data().as_chunks::<64>().0)
+                {
+                    for i in 0..64 {
+                        lanes[i] += x[i] + y[i];
+                    }
+                }
+                f64::from(lanes.iter().sum::<f32>())
+            },
+        )
+    });
+}
+
+#[divan::bench(args = SIZES)]
+fn mse_of_bytes_read(bencher: Bencher, size: (u32, u32)) {
+    reading(bencher, size, |x, y| mse(x, y, &Mse::default(), &Context::default()).expect("score"));
+}
+
+#[divan::bench(args = SIZES)]
+fn psnr_of_bytes_read(bencher: Bencher, size: (u32, u32)) {
+    reading(bencher, size, |x, y| {
+        psnr(x, y, &Psnr::default(), &Context::default()).expect("score")
+    });
 }
 
 #[divan::bench]
