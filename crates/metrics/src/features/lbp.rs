@@ -16,12 +16,15 @@
 //! doi:10.1109/TPAMI.2002.1017623.
 
 use crate::MetricError;
-use restora_image::{Context, Image, OpError, OpInfo, ParamInfo, Plane, map_bands, to_luma};
+use restora_image::{Context, Image, OpError, OpInfo, ParamInfo, Plane, map_bands, simd, to_luma};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
+use std::ops::Range;
 
 /// Nearer than this, in nominal range, is equal.
 const TIE: f64 = 1e-6;
+/// Rows in a task.
+const BAND: usize = 16;
 
 /// Options of [`lbp()`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,11 +84,17 @@ pub fn lbp(image: &Image, options: &Lbp, cx: &Context) -> Result<Vec<u64>, Metri
             [place(options.radius * turn.cos()), place(-options.radius * turn.sin())]
         })
         .collect();
-    let bands = map_bands(luma.size.h(), 16, cx, |band| {
+    let bands = map_bands(luma.size.h(), BAND, cx, |band| {
         let mut counts = vec![0u64; points + 2];
+        let near = Surroundings::new(&luma, &band, options.radius);
+        let mut row = Row::new(luma.size.w());
         for y in band {
-            for x in 0..luma.size.w() {
-                counts[label(&luma, x, y, &circle)] += 1;
+            simd(
+                #[inline(always)]
+                || row.look_around(&near, y, &circle),
+            );
+            for (ones, changes) in row.ones.iter().zip(&row.changes) {
+                counts[if *changes <= 2 { usize::from(*ones) } else { points + 1 }] += 1;
             }
         }
         Ok(counts)
@@ -99,32 +108,93 @@ pub fn lbp(image: &Image, options: &Lbp, cx: &Context) -> Result<Vec<u64>, Metri
     Ok(total)
 }
 
-fn label(plane: &Plane, x: usize, y: usize, circle: &[[f64; 2]]) -> usize {
-    let center = f64::from(plane.row(y)[x]);
-    let bit = |[dx, dy]: [f64; 2]| bilinear(plane, x as f64 + dx, y as f64 + dy) - center >= -TIE;
-    let first = bit(circle[0]);
-    let (mut before, mut ones, mut changes) = (first, usize::from(first), 0);
-    for &point in &circle[1..] {
-        let now = bit(point);
-        ones += usize::from(now);
-        changes += usize::from(now != before);
-        before = now;
-    }
-    changes += usize::from(before != first);
-    if changes <= 2 { ones } else { circle.len() + 1 }
+/// A band of rows and what lies around it, zeros outside the image.
+struct Surroundings {
+    reach: usize,
+    top: usize,
+    width: usize,
+    data: Vec<f64>,
 }
 
-/// The value between four pixels; 0 outside the image.
-fn bilinear(plane: &Plane, x: f64, y: f64) -> f64 {
-    let (left, top) = (x.floor(), y.floor());
-    let (fx, fy) = (x - left, y - top);
-    let at = |dx: f64, dy: f64| {
-        let (x, y) = (left + dx, top + dy);
-        let inside = x >= 0.0 && y >= 0.0 && x < plane.size.w() as f64 && y < plane.size.h() as f64;
-        if inside { f64::from(plane.row(y as usize)[x as usize]) } else { 0.0 }
-    };
-    let across = |dy: f64| (1.0 - fx) * at(0.0, dy) + if fx > 0.0 { fx * at(1.0, dy) } else { 0.0 };
-    (1.0 - fy) * across(0.0) + if fy > 0.0 { fy * across(1.0) } else { 0.0 }
+impl Surroundings {
+    fn new(plane: &Plane, band: &Range<usize>, radius: f64) -> Self {
+        // A point between two pixels needs the farther one too.
+        let reach = radius.ceil() as usize + 1;
+        let (w, h) = (plane.size.w(), plane.size.h());
+        let width = w + 2 * reach;
+        let mut data = vec![0.0; width * (band.len() + 2 * reach)];
+        for (i, row) in data.chunks_exact_mut(width).enumerate() {
+            let Some(y) = (band.start + i).checked_sub(reach).filter(|y| *y < h) else { continue };
+            for (to, from) in row[reach..].iter_mut().zip(plane.row(y)) {
+                *to = f64::from(*from);
+            }
+        }
+        Self { reach, top: band.start, width, data }
+    }
+
+    /// The values so far across and down from those of row `y`.
+    fn row(&self, y: usize, across: isize, down: isize) -> &[f64] {
+        let from = |i: usize, by: isize| (i + self.reach).wrapping_add_signed(by);
+        &self.data[from(y - self.top, down) * self.width + from(0, across)..]
+    }
+}
+
+/// Is the value between four corners at least the center's?
+#[inline(always)]
+fn bit([a, b, c, d]: [&[f64]; 4], [fx, fy]: [f64; 2], center: &[f64], x: usize) -> u8 {
+    let (above, under) = ((1.0 - fx) * a[x] + fx * b[x], (1.0 - fx) * c[x] + fx * d[x]);
+    u8::from((1.0 - fy) * above + fy * under - center[x] >= -TIE)
+}
+
+/// The pixels of a row: which neighbor was seen first and last, how many are bright, how often that changed.
+struct Row {
+    first: Vec<u8>,
+    last: Vec<u8>,
+    ones: Vec<u8>,
+    changes: Vec<u8>,
+}
+
+impl Row {
+    fn new(width: usize) -> Self {
+        let row = || vec![0; width];
+        Self { first: row(), last: row(), ones: row(), changes: row() }
+    }
+
+    #[inline(always)]
+    fn look_around(&mut self, near: &Surroundings, y: usize, circle: &[[f64; 2]]) {
+        let n = self.first.len();
+        let center = &near.row(y, 0, 0)[..n];
+        for (k, [dx, dy]) in circle.iter().enumerate() {
+            let (left, top) = (dx.floor(), dy.floor());
+            let (fx, fy) = (dx - left, dy - top);
+            let (left, top) = (left as isize, top as isize);
+            // What has no weight is not looked at.
+            let (right, below) = (left + isize::from(fx > 0.0), top + isize::from(fy > 0.0));
+            let corner = |across, down| &near.row(y, across, down)[..n];
+            let corners =
+                [corner(left, top), corner(right, top), corner(left, below), corner(right, below)];
+            let (first, last) = (&mut self.first[..n], &mut self.last[..n]);
+            let (ones, changes) = (&mut self.ones[..n], &mut self.changes[..n]);
+            if k == 0 {
+                for x in 0..n {
+                    first[x] = bit(corners, [fx, fy], center, x);
+                }
+                last.copy_from_slice(first);
+                ones.copy_from_slice(first);
+                changes.fill(0);
+                continue;
+            }
+            for x in 0..n {
+                let now = bit(corners, [fx, fy], center, x);
+                ones[x] += now;
+                changes[x] += now ^ last[x];
+                last[x] = now;
+            }
+        }
+        for ((changes, first), last) in self.changes.iter_mut().zip(&self.first).zip(&self.last) {
+            *changes += first ^ last;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +248,46 @@ mod tests {
             assert!(error.contains(name), "{error}");
         }
         assert_eq!(run(&Image::zeros(Size::new(0, 0), ColorSpace::Gray)), vec![0; 10]);
+    }
+
+    /// The definition, point by point.
+    fn label(plane: &Plane, x: usize, y: usize, Lbp { points, radius }: Lbp) -> usize {
+        let at = |x: f64, y: f64| {
+            let inside =
+                x >= 0.0 && y >= 0.0 && x < plane.size.w() as f64 && y < plane.size.h() as f64;
+            if inside { f64::from(plane.row(y as usize)[x as usize]) } else { 0.0 }
+        };
+        let bit = |k: u32| {
+            let turn = TAU * f64::from(k) / f64::from(points);
+            let place = |i: usize, v: f64| i as f64 + (v * 1e5).round() / 1e5;
+            let (x0, y0) = (place(x, radius * turn.cos()), place(y, -radius * turn.sin()));
+            let (left, top) = (x0.floor(), y0.floor());
+            let (fx, fy) = (x0 - left, y0 - top);
+            let across = |y| (1.0 - fx) * at(left, y) + fx * at(left + 1.0, y);
+            (1.0 - fy) * across(top) + fy * across(top + 1.0) - at(x as f64, y as f64) >= -TIE
+        };
+        let bits: Vec<bool> = (0..points).map(bit).collect();
+        let changes = (0..bits.len()).filter(|i| bits[*i] != bits[(i + 1) % bits.len()]).count();
+        if changes <= 2 { bits.iter().filter(|b| **b).count() } else { bits.len() + 1 }
+    }
+
+    #[test]
+    fn counts_are_those_of_the_definition() {
+        for (w, h) in [(1, 1), (1, 9), (7, 1), (2, 3), (37, 41)] {
+            let image =
+                restora_testkit::noisy(&restora_testkit::synthetic(Size::new(w, h)), 0.2, 5);
+            let plane = to_luma(&image).unwrap();
+            for (points, radius) in [(8, 1.0), (3, 0.5), (16, 2.0), (24, 3.0), (64, 31.7)] {
+                let options = Lbp { points, radius };
+                let mut wanted = vec![0; points as usize + 2];
+                for y in 0..plane.size.h() {
+                    for x in 0..plane.size.w() {
+                        wanted[label(&plane, x, y, options)] += 1;
+                    }
+                }
+                assert_eq!(lbp(&image, &options, &Context::default()), Ok(wanted), "{w}x{h}");
+            }
+        }
     }
 
     #[test]
