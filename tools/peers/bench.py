@@ -8,6 +8,8 @@ f32 ones times 255). Then one request a line on standard input, one answer a lin
     <- {"cpu_ms": 0.23, "wall_ms": 0.23, "planes": 1}         an image, saved planar in nominal range
     <- {"cpu_ms": 4.0, "wall_ms": 4.1, "score": 0.73}         a number
 
+A vector comes as an image of one row.
+
 Times are the least of the runs; CPU time is that of the whole process, all threads.
 """
 import json
@@ -97,6 +99,22 @@ CALLS = {
     "skimage/ssim-uniform": ("metrics.structural_similarity(gray, noisy, data_range=1.0)", None),
     "opencv/ssim": ("cv2.quality.QualitySSIM_compute(gray_u8, noisy_u8)[0][0]", None),
     "opencv/psnr": ("cv2.PSNR(gray_u8, noisy_u8)", None),
+    "opencv/sift": ("len(cv2.SIFT_create().detectAndCompute(gray_u8, None)[0])", None),
+    "skimage/gabor-12": (
+        "gabor_energies(gray, (0.1, 0.2, 0.4), np.arange(4) * np.pi / 4)", 1),
+    "skimage/hog": ('feature.hog(gray, 9, (8, 8), (2, 2), "L2-Hys")', 1),
+    "skimage/lbp": (
+        'np.bincount(feature.local_binary_pattern(gray_u8, 8, 1, "uniform").astype(int).ravel(), '
+        "minlength=10)", 1),
+    "opencv/color-histogram": (
+        "cv2.calcHist([rgb_u8], [0, 1, 2], None, [8] * 3, [0, 256] * 3).ravel() / (768 * 512)", 1),
+    "opencv/average-hash": ("cv2.img_hash.averageHash(bgr_u8)[0]", 1),
+    "opencv/p-hash": ("cv2.img_hash.pHash(bgr_u8)[0]", 1),
+    "opencv/block-mean-hash": ("cv2.img_hash.blockMeanHash(bgr_u8)[0]", 1),
+    "opencv/marr-hildreth-hash": ("cv2.img_hash.marrHildrethHash(bgr_u8)[0]", 1),
+    "opencv/radial-variance-hash": ("cv2.img_hash.radialVarianceHash(bgr_u8)[0]", 1),
+    "opencv/k-means-16": (
+        "cv2.kmeans(patches_of(gray), 16, None, (3, 100, 1e-4), 1, cv2.KMEANS_PP_CENTERS)[0]", None),
     "piq/fsim": ("piq.fsim(torch_gray, torch_noisy, chromatic=False)", None),
     "piq/sr-sim": ("piq.srsim(torch_gray, torch_noisy)", None),
     "piq/dss": ("piq.dss(torch_gray, torch_noisy)", None),
@@ -124,6 +142,20 @@ def clahe_lab(image):
     return cv2.cvtColor(lab, cv2.COLOR_Lab2RGB)
 
 
+def gabor_energies(image, frequencies, orientations):
+    def energy(frequency, orientation):
+        real, imaginary = filters.gabor(image, frequency, theta=orientation)
+        return (real ** 2 + imaginary ** 2).mean()
+
+    return np.array([energy(f, t) for f in frequencies for t in orientations])
+
+
+def patches_of(image):
+    """Squares of 8 x 8 pixels, row by row."""
+    h, w = image.shape
+    return np.ascontiguousarray(image.reshape(h // 8, 8, w // 8, 8).swapaxes(1, 2).reshape(-1, 64))
+
+
 def pil_decode(data):
     return np.asarray(Image.open(io.BytesIO(data)))
 
@@ -140,6 +172,7 @@ def load_inputs():
         globals()[name] = pixels
         if kind == "float32":
             globals()[f"{name}_255"] = pixels * np.float32(255)
+    globals()["bgr_u8"] = np.ascontiguousarray(rgb_u8[..., ::-1])
 
 
 def import_peers():
@@ -152,8 +185,8 @@ def import_peers():
                 cv2.setNumThreads(THREADS)
                 globals()["cv2"] = cv2
             elif peer == "skimage":
-                from skimage import metrics, restoration
-                globals().update(metrics=metrics, restoration=restoration)
+                from skimage import feature, filters, metrics, restoration
+                globals().update(feature=feature, filters=filters, metrics=metrics, restoration=restoration)
             elif peer == "bm3d":
                 import bm3d
                 globals()["bm3d"] = bm3d
@@ -185,7 +218,7 @@ def timed(call, runs):
 
 def planar(out, white):
     out = np.asarray(out, np.float32) / np.float32(white)
-    return out if out.ndim == 2 else np.moveaxis(out, -1, 0)
+    return out if out.ndim < 3 else np.moveaxis(out, -1, 0)
 
 
 def answer(request):
@@ -195,7 +228,7 @@ def answer(request):
     reply = {"cpu_ms": cpu, "wall_ms": wall}
     if white is not None:
         out = planar(out, white)
-        reply["planes"] = 1 if out.ndim == 2 else len(out)
+        reply["planes"] = 1 if out.ndim < 3 else len(out)
         if request.get("save"):
             np.ascontiguousarray(out).tofile(request["save"])
     elif isinstance(out, (bytes, np.ndarray)):

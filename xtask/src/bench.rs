@@ -2,6 +2,7 @@
 
 mod against;
 mod cases;
+mod features;
 mod peer;
 mod pictures;
 mod report;

@@ -19,6 +19,8 @@ pub enum Answer {
     Image(Image),
     Raster(Raster),
     Score(f64),
+    /// A vector.
+    Numbers(Vec<f32>),
     Bytes(usize),
 }
 
@@ -46,10 +48,10 @@ impl Case<'_> {
     }
 }
 
-const GRAY: &str = "768x512 gray f32";
-const GRAY_U8: &str = "768x512 gray u8";
+pub const GRAY: &str = "768x512 gray f32";
+pub const GRAY_U8: &str = "768x512 gray u8";
 const RGB: &str = "768x512 RGB f32";
-const RGB_U8: &str = "768x512 RGB u8";
+pub const RGB_U8: &str = "768x512 RGB u8";
 const SMALL: &str = "256x256 gray f32";
 const SMALL_RGB: &str = "256x256 RGB f32";
 
@@ -60,6 +62,7 @@ pub fn cases<'a>(p: &'a Pictures, folder: &Path) -> Result<Vec<Case<'a>>> {
     all.extend(filters(p)?);
     all.extend(sizes(p));
     all.extend(measures(p)?);
+    all.extend(super::features::features(p));
     all.extend(files(p, folder)?);
     Ok(all)
 }
@@ -82,7 +85,7 @@ fn denoiser<'a>(
     Case { id, what, on, threads: 1, clean: Some(clean), ours }
 }
 
-fn case<'a>(
+pub fn case<'a>(
     id: &'static str,
     what: &'static str,
     on: &'static str,
@@ -355,7 +358,9 @@ mod tests {
             let is_id = |s: &&str| peers.iter().any(|p| s.starts_with(p) && s.len() > p.len());
             text.split('"').filter(is_id).map(ToString::to_string).collect()
         };
-        let (ours, theirs) = (ids(include_str!("cases.rs")), ids(&script));
+        let mut ours = ids(include_str!("cases.rs"));
+        ours.extend(ids(include_str!("features.rs")));
+        let theirs = ids(&script);
         assert_eq!(ours, theirs);
         assert!(ours.len() > 20);
     }

@@ -34,8 +34,10 @@ impl Row {
     ) -> Result<Self> {
         let result = match (answer, &theirs.answer) {
             (Answer::Score(ours), PeerAnswer::Score(theirs)) => {
-                format!("{theirs:.5} / {ours:.5}")
+                let places = if ours.fract() == 0.0 && theirs.fract() == 0.0 { 0 } else { 5 };
+                format!("{theirs:.places$} / {ours:.places$}")
             }
+            (Answer::Numbers(ours), PeerAnswer::Image(theirs)) => numbers(&ours, theirs)?,
             (Answer::Bytes(ours), PeerAnswer::Bytes(theirs)) => {
                 format!("{} / {} kB", theirs / 1000, ours / 1000)
             }
@@ -88,6 +90,15 @@ fn images(case: &Case<'_>, ours: &Image, theirs: &[f32]) -> Result<String> {
     let pairs = || ours.data().iter().zip(theirs.data());
     let most = pairs().map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) * 255.0;
     Ok(if most < 5e-4 { "same".into() } else { format!("within {most:.2} of 255") })
+}
+
+/// How far apart two vectors are, as a share of the largest number.
+fn numbers(ours: &[f32], theirs: &[f32]) -> Result<String> {
+    ensure!(ours.len() == theirs.len(), "{} numbers, the peer has {}", ours.len(), theirs.len());
+    let most = |values: &mut dyn Iterator<Item = f32>| values.map(f32::abs).fold(0.0, f32::max);
+    let gap = most(&mut ours.iter().zip(theirs).map(|(a, b)| a - b));
+    let share = gap / most(&mut theirs.iter().copied());
+    Ok(if share < 1e-6 { "same".into() } else { format!("within {share:.1e} of the largest") })
 }
 
 fn ms(value: f64) -> String {
