@@ -24,7 +24,7 @@ pub fn a_hash(image: &Image) -> Result<PerceptualHash, MetricError> {
 /// # Errors
 /// If the image is empty, or neither gray nor RGB.
 pub fn a_hash_opencv(image: &Image) -> Result<PerceptualHash, MetricError> {
-    let small = opencv::small_gray(&opencv::channels(image)?, 8, 8);
+    let small = opencv::small_gray(image, 8, 8)?;
     let sum: u32 = small.pixels.iter().copied().map(u32::from).sum();
     let mean = (f64::from(sum) / 64.0).round_ties_even();
     Ok(PerceptualHash::of_bits(small.pixels.iter().map(|v| f64::from(*v) > mean)))

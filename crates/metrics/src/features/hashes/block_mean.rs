@@ -8,7 +8,7 @@
 //! after B. Yang, F. Gu, X. Niu, "Block mean value based image perceptual hashing", IIH-MSP 2006,
 //! doi:10.1109/IIH-MSP.2006.265125.
 
-use super::opencv::{channels, small_gray};
+use super::opencv::small_gray;
 use crate::MetricError;
 use restora_image::Image;
 
@@ -31,7 +31,7 @@ impl BlockMeanHash {
 /// # Errors
 /// If the image is empty, or neither gray nor RGB.
 pub fn block_mean(image: &Image) -> Result<BlockMeanHash, MetricError> {
-    let small = small_gray(&channels(image)?, SIDE, SIDE);
+    let small = small_gray(image, SIDE, SIDE)?;
     let mut sums = [0u64; BLOCK * BLOCK];
     for (y, row) in small.pixels.chunks_exact(SIDE).enumerate() {
         for (x, v) in row.iter().enumerate() {

@@ -8,7 +8,7 @@
 //! 29(6), 1981, doi:10.1109/TASSP.1981.1163711.
 
 use crate::MetricError;
-use restora_image::{ColorSpace, Image, OpError};
+use restora_image::{ColorSpace, Image, OpError, simd};
 
 /// Bits of the weights of linear interpolation, of blur, and of cubic interpolation.
 const LINEAR: u32 = 8;
@@ -22,8 +22,8 @@ pub(super) struct Bytes {
     pub pixels: Vec<u8>,
 }
 
-/// The channels of a gray or an RGB image, rounded to 8 bits.
-pub(super) fn channels(image: &Image) -> Result<Vec<Bytes>, MetricError> {
+/// Is it a picture that has a hash?
+fn check(image: &Image) -> Result<(), MetricError> {
     let size = image.size();
     if size.is_empty() {
         return Err(MetricError::TooSmall { metric: "a hash", wanted: 1, got: size });
@@ -32,13 +32,33 @@ pub(super) fn channels(image: &Image) -> Result<Vec<Bytes>, MetricError> {
         let (wanted, got) = ("gray or RGB", image.space());
         return Err(OpError::WrongSpace { op: "a hash", wanted, got }.into());
     }
-    let byte = |v: &f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
-    let channel = |c: usize| Bytes {
-        width: size.w(),
-        height: size.h(),
-        pixels: image.plane_data(c).iter().map(byte).collect(),
+    Ok(())
+}
+
+/// The channels of a gray or an RGB image, rounded to 8 bits.
+pub(super) fn channels(image: &Image) -> Result<Vec<Bytes>, MetricError> {
+    check(image)?;
+    let size = image.size();
+    let channel = |c: usize| {
+        let mut pixels = vec![0; image.plane_data(c).len()];
+        round(image.plane_data(c), &mut pixels);
+        Bytes { width: size.w(), height: size.h(), pixels }
     };
     Ok((0..image.channels()).map(channel).collect())
+}
+
+/// Values rounded to 8 bits, halves up.
+fn round(from: &[f32], to: &mut [u8]) {
+    simd(
+        #[inline(always)]
+        || {
+            for (to, v) in to.iter_mut().zip(from) {
+                let v = v.clamp(0.0, 1.0) * 255.0;
+                let whole = v as i32;
+                *to = (whole + i32::from(v - whole as f32 >= 0.5)) as u8;
+            }
+        },
+    );
 }
 
 /// `cvtColor(..., COLOR_BGR2GRAY)`; one channel is gray.
@@ -52,10 +72,17 @@ pub(super) fn gray(channels: &[Bytes]) -> Bytes {
     Bytes { pixels, ..*r }
 }
 
-/// Gray of the channels at another size, by `INTER_LINEAR_EXACT`.
-pub(super) fn small_gray(channels: &[Bytes], width: usize, height: usize) -> Bytes {
-    let small = |c: &Bytes| c.weighed(&linear(c.width, width), &linear(c.height, height), LINEAR);
-    gray(&channels.iter().map(small).collect::<Vec<_>>())
+/// Gray of a gray or an RGB image, rounded to 8 bits, at another size by `INTER_LINEAR_EXACT`. Of a large
+/// picture few rows are looked at.
+pub(super) fn small_gray(image: &Image, width: usize, height: usize) -> Result<Bytes, MetricError> {
+    check(image)?;
+    let (w, h) = (image.size().w(), image.size().h());
+    let (across, down) = (linear(w, width), linear(h, height));
+    let small = |c: usize| {
+        let row = |y: usize, out: &mut [u8]| round(image.plane(c).row(y), out);
+        weighed(row, w, h, (&across, &down), LINEAR)
+    };
+    Ok(gray(&(0..image.channels()).map(small).collect::<Vec<_>>()))
 }
 
 /// What an output pixel is made of: input pixels, none outside, and their fixed-point weights.
@@ -79,20 +106,10 @@ impl Bytes {
     }
 
     fn weighed<const N: usize>(&self, across: &[Tap<N>], down: &[Tap<N>], bits: u32) -> Self {
-        let mut rows = Vec::with_capacity(across.len() * self.height);
-        for row in self.pixels.chunks_exact(self.width) {
-            rows.extend(across.iter().map(|tap| tap.sum(|x| i64::from(row[x]))));
-        }
-        let width = across.len();
-        let mut pixels = Vec::with_capacity(width * down.len());
-        let half = 1i64 << (2 * bits - 1);
-        for tap in down {
-            pixels.extend((0..width).map(|x| {
-                let sum = tap.sum(|y| rows[y * width + x]);
-                ((sum + half) >> (2 * bits)).clamp(0, 255) as u8
-            }));
-        }
-        Self { width, height: down.len(), pixels }
+        let row = |y: usize, out: &mut [u8]| {
+            out.copy_from_slice(&self.pixels[y * self.width..][..self.width]);
+        };
+        weighed(row, self.width, self.height, (across, down), bits)
     }
 
     /// `equalizeHist`.
@@ -113,6 +130,35 @@ impl Bytes {
         }
         Self { pixels: self.pixels.iter().map(|v| levels[usize::from(*v)]).collect(), ..*self }
     }
+}
+
+/// Sums across of those rows that are needed, of sums down.
+fn weighed<const N: usize>(
+    row: impl Fn(usize, &mut [u8]),
+    w: usize,
+    h: usize,
+    (across, down): (&[Tap<N>], &[Tap<N>]),
+    bits: u32,
+) -> Bytes {
+    let width = across.len();
+    let mut needed = vec![false; h];
+    down.iter().flat_map(|tap| tap.0).for_each(|(y, _)| needed[y] = true);
+    let (mut rows, mut from) = (vec![0; width * h], vec![0; w]);
+    for (y, out) in rows.chunks_exact_mut(width).enumerate().filter(|(y, _)| needed[*y]) {
+        row(y, &mut from);
+        for (out, tap) in out.iter_mut().zip(across) {
+            *out = tap.sum(|x| i64::from(from[x]));
+        }
+    }
+    let mut pixels = Vec::with_capacity(width * down.len());
+    let half = 1i64 << (2 * bits - 1);
+    for tap in down {
+        pixels.extend((0..width).map(|x| {
+            let sum = tap.sum(|y| rows[y * width + x]);
+            ((sum + half) >> (2 * bits)).clamp(0, 255) as u8
+        }));
+    }
+    Bytes { width, height: down.len(), pixels }
 }
 
 impl<const N: usize> Tap<N> {

@@ -32,7 +32,7 @@ pub fn p_hash(image: &Image) -> Result<PerceptualHash, MetricError> {
 /// # Errors
 /// If the image is empty, or neither gray nor RGB.
 pub fn p_hash_opencv(image: &Image) -> Result<PerceptualHash, MetricError> {
-    let small = opencv::small_gray(&opencv::channels(image)?, SIDE, SIDE);
+    let small = opencv::small_gray(image, SIDE, SIDE)?;
     let norm = |k: usize| if k == 0 { FRAC_1_SQRT_2 } else { 1.0 };
     let mut low = low(&small.pixels, |u, v| norm(u) * norm(v));
     low[0] = 0.0;
