@@ -123,7 +123,8 @@ pub fn index(args: &IndexArgs) -> anyhow::Result<End> {
         ];
         let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
         let parts = parts.collect::<Vec<_>>().join(", ");
-        print(&format!("{name}: {n} {pictures} ({parts})\n"))?;
+        let parts = if parts.is_empty() { parts } else { format!(" ({parts})") };
+        print(&format!("{name}: {n} {pictures}{parts}\n"))?;
     }
     Ok(match updated.failures.is_empty() {
         _ if updated.cancelled => End::Interrupted,

@@ -151,7 +151,7 @@ fn seeds(vectors: &[f32], dims: usize, k: usize, cx: &Context) -> Result<Vec<f32
 }
 
 /// The nearest center of each vector, and its squared distance.
-fn assign(
+pub(super) fn assign(
     vectors: &[f32],
     dims: usize,
     centers: &[f32],

@@ -19,12 +19,13 @@
 //! once here). H. B. Mann, D. R. Whitney, Annals of Mathematical Statistics 18(1), 1947,
 //! doi:10.1214/aoms/1177730491.
 
+use super::k_means::assign;
 use super::precision_recall::neighbors_within;
 use super::rows;
 use super::tiles::{Cloud, Nearest, TILE, Tiles, mean};
 use super::{KMeans, k_means};
 use crate::MetricError;
-use restora_image::{Context, OpError, for_each_band, map_bands, simd};
+use restora_image::{Context, OpError, for_each_band};
 use serde::{Deserialize, Serialize};
 
 /// Options of [`memorization`].
@@ -317,47 +318,14 @@ pub fn memorization(
     test.finish(cx)
 }
 
-/// The cell of each row.
+/// The cell of each row: that of the nearest center.
 fn cell_of(
     rows: &[f32],
     dims: usize,
     centers: &[f32],
     cx: &Context,
 ) -> Result<Vec<u32>, MetricError> {
-    let bands = map_bands(rows.len() / dims, TILE, cx, |band| {
-        let mut labels = Vec::with_capacity(band.len());
-        simd(
-            #[inline(always)]
-            || {
-                for row in rows[band.start * dims..band.end * dims].chunks_exact(dims) {
-                    let mut best = (0, f32::INFINITY);
-                    for (label, center) in centers.chunks_exact(dims).enumerate() {
-                        let gap = gap(row, center);
-                        if gap < best.1 {
-                            best = (label as u32, gap);
-                        }
-                    }
-                    labels.push(best.0);
-                }
-            },
-        );
-        Ok(labels)
-    })?;
-    Ok(bands.into_iter().flatten().collect())
-}
-
-#[inline(always)]
-fn gap(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 16];
-    let (a_chunks, b_chunks) = (a.chunks_exact(16), b.chunks_exact(16));
-    let rest: f32 =
-        a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(a, b)| (a - b) * (a - b)).sum();
-    for (a, b) in a_chunks.zip(b_chunks) {
-        for i in 0..16 {
-            lanes[i] += (a[i] - b[i]) * (a[i] - b[i]);
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
+    Ok(assign(rows, dims, centers, cx)?.into_iter().map(|(label, _)| label).collect())
 }
 
 /// The squared distance of each of `a` to the nearest of `b`.
