@@ -207,7 +207,7 @@ pub fn find_duplicates(
     })
 }
 
-/// As [`PictureIndex::update`], on so many `threads`, or all.
+/// As [`PictureIndex::update`], on so many `threads`, or all; what a search needs beside the pictures is made too.
 ///
 /// # Errors
 /// As of that.
@@ -220,7 +220,14 @@ pub fn update_index(
     cancel: &Cancel,
     seen: &(dyn Fn() + Sync),
 ) -> Result<(PictureIndex, Updated), Error> {
-    in_pool(threads, || PictureIndex::update(path, input, keypoints, limits, cancel, seen))
+    in_pool(threads, || {
+        let (mut index, updated) =
+            PictureIndex::update(path, input, keypoints, limits, cancel, seen)?;
+        if !updated.cancelled {
+            index.candidates(&Context::with_threads(rayon::current_num_threads()))?;
+        }
+        Ok((index, updated))
+    })
 }
 
 /// Runs on so many threads, or all.
@@ -289,19 +296,6 @@ fn finished(
     let pictures: Vec<Picture> = signatures.iter().map(Picture::of).collect();
     let clusters = clusters(&pictures, &pairs);
     Ok(Duplicates { clusters, pictures, pairs, failures, cancelled: cancel.is_cancelled() })
-}
-
-impl Picture {
-    fn of(signature: &Signature) -> Self {
-        Self {
-            id: signature.id.clone(),
-            width: signature.width,
-            height: signature.height,
-            bytes: signature.bytes,
-            path: signature.path.clone(),
-            keypoints: signature.points.len(),
-        }
-    }
 }
 
 /// Are the files equal, byte by byte, as their checksums say?

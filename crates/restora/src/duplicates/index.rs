@@ -148,10 +148,11 @@ impl PictureIndex {
         &self.pictures
     }
 
-    /// What is searched; lists that had to be made for it are kept.
+    /// What is searched; lists that had to be made for it are kept, if the file can be written.
     pub(super) fn candidates(&mut self, cx: &Context) -> Result<Candidates, Error> {
         let candidates = Candidates::new(&self.pictures, Some(&self.lists), cx)?;
-        self.keep_lists(candidates.lists(self.pictures.len()))?;
+        // Lists that are not kept are made again next time: no reason to refuse a search.
+        let _ = self.keep_lists(candidates.lists(self.pictures.len()));
         Ok(candidates)
     }
 
@@ -298,6 +299,11 @@ impl PictureIndex {
             return Ok(());
         }
         let _lock = lock(&self.path)?;
+        let io = |e| Error::Io { path: self.path.clone(), source: e };
+        if std::fs::metadata(&self.path).map_err(io)?.len() != self.end {
+            // Another run has written since this one read: what it wrote must stay.
+            return Ok(());
+        }
         let regrouped = lists.centers != self.lists.centers;
         if self.replaced > self.end / 2 {
             self.lists = lists;

@@ -1,5 +1,6 @@
 //! What is kept of a picture.
 
+use super::Picture;
 use super::look::look;
 use crate::error::Error;
 use restora_data::{Entry, Limits, Source, decode};
@@ -143,6 +144,19 @@ impl Signature {
         }
         let bytes = std::fs::read(path).ok()?;
         (crc32fast::hash(&bytes) == self.file_sum).then_some(bytes)
+    }
+}
+
+impl Picture {
+    pub(super) fn of(signature: &Signature) -> Self {
+        Self {
+            id: signature.id.clone(),
+            width: signature.width,
+            height: signature.height,
+            bytes: signature.bytes,
+            path: signature.path.clone(),
+            keypoints: signature.points.len(),
+        }
     }
 }
 

@@ -115,6 +115,23 @@ fn damage_is_told_with_its_place_and_never_a_panic() {
 }
 
 #[test]
+fn a_search_that_keeps_its_lists_leaves_what_another_run_wrote_meanwhile() {
+    let dir = folder(&[("a.png", 1), ("b.png", 2)]);
+    let root = dir.path();
+    let (mut early, _) = update(root).unwrap();
+    std::fs::write(root.join("in/c.png"), picture(3)).unwrap();
+    update(root).unwrap();
+    let whole = std::fs::read(root.join("index")).unwrap();
+    early.candidates(&Context::default()).unwrap();
+    assert!(std::fs::read(root.join("index")).unwrap() == whole);
+    // Nor does it wait for a writer.
+    let _held = lock(&root.join("index")).unwrap();
+    let mut late = PictureIndex::open(&root.join("index")).unwrap();
+    late.candidates(&Context::default()).unwrap();
+    assert!(std::fs::read(root.join("index")).unwrap() == whole);
+}
+
+#[test]
 fn one_writer_at_a_time_and_one_number_of_keypoints() {
     let dir = folder(&[("a.png", 1)]);
     let root = dir.path();
